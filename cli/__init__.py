@@ -1,0 +1,1 @@
+"""`residency …`: the composition root, the only code that imports several services."""

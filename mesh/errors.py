@@ -1,0 +1,204 @@
+"""Domain errors and the one table that says how each looks on either wire.
+
+SankofaError
+├── InvalidInput        what the caller sent can't be used
+├── Unauthenticated     who the caller is can't be established
+├── Forbidden           the caller is known, and may not
+│   └── CrossingRefused the guard: this call may not cross, or not be served here
+├── NotFound            no such thing here
+├── Conflict            it clashes with what is
+└── Unavailable         the same call may succeed later
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+DOMAIN = "sankofa"
+RETRY_AFTER_S = 1
+
+
+class SankofaError(Exception):
+    """A refusal with a typed reason. `detail` completes the public text and never holds a payload."""
+
+    default: ClassVar[ErrorReason] = ErrorReason.ERROR_REASON_INTERNAL
+
+    def __init__(self, reason: ErrorReason | None = None, *, detail: str = "") -> None:
+        self.reason: ErrorReason = self.default if reason is None else reason
+        self.detail = detail
+        super().__init__(self.public_text)
+
+    @property
+    def public_text(self) -> str:
+        """What a person outside may read."""
+        text = TABLE[self.reason].text
+        return f"{text}: {self.detail}" if self.detail else text
+
+    @property
+    def http_status(self) -> int:
+        """The status of the REST answer."""
+        return TABLE[self.reason].http
+
+    @property
+    def grpc_code(self) -> grpc.StatusCode:
+        """The code of the gRPC answer."""
+        return TABLE[self.reason].code
+
+
+class InvalidInput(SankofaError):
+    """What the caller sent can't be used."""
+
+    default = ErrorReason.ERROR_REASON_INVALID_ARGUMENT
+
+
+class Unauthenticated(SankofaError):
+    """Who the caller is can't be established."""
+
+    default = ErrorReason.ERROR_REASON_INVALID_TOKEN
+
+
+class Forbidden(SankofaError):
+    """The caller is known, and may not."""
+
+    default = ErrorReason.ERROR_REASON_PERMISSION_DENIED
+
+
+class CrossingRefused(Forbidden):
+    """The guard: this call may not cross, or may not be served here."""
+
+    default = ErrorReason.ERROR_REASON_CROSSING_FORBIDDEN
+
+
+class NotFound(SankofaError):
+    """No such thing here."""
+
+    default = ErrorReason.ERROR_REASON_NOT_FOUND
+
+
+class Conflict(SankofaError):
+    """It clashes with what is."""
+
+    default = ErrorReason.ERROR_REASON_ROW_CONFLICT
+
+
+class Unavailable(SankofaError):
+    """The same call may succeed later."""
+
+    default = ErrorReason.ERROR_REASON_UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a reason looks outside."""
+
+    type: type[SankofaError]
+    code: grpc.StatusCode
+    http: int
+    text: str
+
+
+_BAD, _UNAUTH, _DENIED = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
+_MISSING, _EXISTS, _AWAY = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.ALREADY_EXISTS,
+    grpc.StatusCode.UNAVAILABLE,
+)
+_BUSY = "Service temporarily unavailable"
+
+TABLE: dict[int, Wire] = {
+    ErrorReason.Value("ERROR_REASON_" + name): Wire(kind, code, http, text)
+    for name, kind, code, http, text in (
+        ("INTERNAL", SankofaError, grpc.StatusCode.INTERNAL, 500, "Internal error"),
+        ("UNAVAILABLE", Unavailable, _AWAY, 503, _BUSY),
+        ("DEADLINE_EXCEEDED", Unavailable, grpc.StatusCode.DEADLINE_EXCEEDED, 503, _BUSY),
+        ("LOG_FULL", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
+        ("IDENTITY_REQUIRED", Unauthenticated, _UNAUTH, 401, "A certificate of the mesh is required"),
+        ("CROSSING_FORBIDDEN", CrossingRefused, _DENIED, 403, "The call may not cross regions"),
+        ("WRONG_REGION", CrossingRefused, _DENIED, 403, "The subject belongs to another region"),
+        ("PIN_UNKNOWN", CrossingRefused, _DENIED, 403, "The subject's region is not known here"),
+        ("PLANE_UNKNOWN", CrossingRefused, _DENIED, 403, "The method has no plane"),
+        ("ROLE_FORBIDDEN", CrossingRefused, _DENIED, 403, "The caller's role may not call this method"),
+        ("ROW_NOT_SIGNED", Forbidden, _DENIED, 403, "The row is not signed by its region"),
+        ("ROW_NOT_OWN", Forbidden, _DENIED, 403, "The row belongs to another region"),
+        ("ROW_CONFLICT", Conflict, _EXISTS, 409, "The row is written once and has another value"),
+        ("INVALID_BODY", InvalidInput, _BAD, 400, "Invalid request body"),
+        ("INVALID_ARGUMENT", InvalidInput, _BAD, 400, "Invalid argument"),
+        ("MISSING_EVENT_NAME", InvalidInput, _BAD, 400, "Missing event_name"),
+        ("MISSING_DISTINCT_ID", InvalidInput, _BAD, 400, "Missing distinct_id"),
+        ("MISSING_ALIAS_ID", InvalidInput, _BAD, 400, "Missing alias_id"),
+        ("NO_OPERATIONS", InvalidInput, _BAD, 400, "No operations provided"),
+        ("UNKNOWN_OPERATION_TYPE", InvalidInput, _BAD, 400, "unknown operation type"),
+        ("INVALID_TRACK_PAYLOAD", InvalidInput, _BAD, 400, "Invalid track payload"),
+        ("INVALID_PEOPLE_PAYLOAD", InvalidInput, _BAD, 400, "Invalid people payload"),
+        ("INVALID_ALIAS_PAYLOAD", InvalidInput, _BAD, 400, "Invalid alias payload"),
+        ("BODY_TOO_LARGE", InvalidInput, _BAD, 413, "Request body too large"),
+        ("UNSUPPORTED_ENCODING", InvalidInput, _BAD, 415, "Unsupported Content-Encoding"),
+        ("MISSING_API_KEY", Unauthenticated, _UNAUTH, 401, "Missing API key"),
+        ("INVALID_API_KEY", Forbidden, _DENIED, 403, "Invalid API Key"),
+        ("MISSING_TOKEN", Unauthenticated, _UNAUTH, 401, "Missing bearer token"),
+        ("INVALID_TOKEN", Unauthenticated, _UNAUTH, 401, "Invalid or expired token"),
+        ("LOGIN_FAILED", Unauthenticated, _UNAUTH, 401, "Wrong e-mail or password"),
+        ("PERMISSION_DENIED", Forbidden, _DENIED, 403, "Permission denied"),
+        ("ACCESS_STALE", Unavailable, _AWAY, 503, _BUSY),
+        ("NOT_FOUND", NotFound, _MISSING, 404, "Not found"),
+        ("PROJECT_NOT_FOUND", NotFound, _MISSING, 404, "Project not found"),
+        ("ORG_NOT_FOUND", NotFound, _MISSING, 404, "Organisation not found"),
+        ("PERSON_NOT_FOUND", NotFound, _MISSING, 404, "Person not found"),
+        ("KEY_NOT_FOUND", NotFound, _MISSING, 404, "Key not found"),
+        ("METHOD_NOT_ALLOWED", InvalidInput, grpc.StatusCode.UNIMPLEMENTED, 405, "Method not allowed"),
+        ("EMAIL_TAKEN", Conflict, _EXISTS, 409, "This e-mail has an account already: log in instead"),
+        ("REGION_UNKNOWN", InvalidInput, _BAD, 400, "Unknown region"),
+        ("REGION_NOT_OPEN", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "Region not open yet"),
+        ("REGION_IMMUTABLE", InvalidInput, _BAD, 400, "A project's region is never changed"),
+        ("TICKET_INVALID", Forbidden, _DENIED, 403, "The ticket is forged, expired or used"),
+        ("PROJECT_ARCHIVED", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The project is archived"),
+    )
+}
+
+
+def error_of(reason: int, *, detail: str = "") -> SankofaError:
+    """The error of the type that the table gives a reason."""
+    wire = TABLE.get(reason)
+    if wire is None:
+        return SankofaError(detail=f"reason {reason}")
+    return wire.type(cast(ErrorReason, reason), detail=detail)
+
+
+def to_status(error: SankofaError) -> status_pb2.Status:
+    """The rich status of an error: code, public text, google.rpc.ErrorInfo."""
+    info = error_details_pb2.ErrorInfo(
+        reason=ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_"), domain=DOMAIN
+    )
+    if error.detail:
+        info.metadata["detail"] = error.detail
+    packed = any_pb2.Any()
+    packed.Pack(info)
+    return status_pb2.Status(code=error.grpc_code.value[0], message=error.public_text, details=[packed])
+
+
+def from_rpc_error(error: Any) -> SankofaError:
+    """Rebuilds the domain error from a grpc.RpcError; a bare transport failure becomes Unavailable."""
+    status = rpc_status.from_call(error)
+    for packed in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if packed.Is(info.DESCRIPTOR) and packed.Unpack(info) and info.domain == DOMAIN:
+            name = "ERROR_REASON_" + info.reason
+            known = name in ErrorReason.keys()  # noqa: SIM118 - an enum wrapper, not a dict
+            return error_of(ErrorReason.Value(name) if known else 0, detail=info.metadata.get("detail", ""))
+    code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unavailable(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return Unavailable()
+    return SankofaError(detail=code_pb2.Code.Name(code.value[0]))

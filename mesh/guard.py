@@ -1,0 +1,61 @@
+"""The guard: one decision, taken at both ends of every call.
+
+The client's guard refuses before a byte leaves; the server's refuses what
+arrives anyway; the store's (storage/) refuses what neither saw. What a plane
+allows is DESIGN's table of planes; unknown is an error, never a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from sankofa.residency.v1.options_pb2 import Plane, Subject
+
+from mesh.directory import Directory
+from mesh.errors import CrossingRefused
+from mesh.planes import INTERNAL_PLANES, Named, subject_of
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Decides calls that `serving_region` would serve, from what the directory at hand knows."""
+
+    serving_region: str
+    directory: Directory | None
+
+    def refusal(self, plane: Plane, caller_region: str, request: Message | None) -> CrossingRefused | None:
+        """Why the call may not be served here; None where it may. `request` is None while a stream opens."""
+        if plane in INTERNAL_PLANES and caller_region != self.serving_region:
+            return CrossingRefused()
+        if plane == Plane.PLANE_TRANSFER:
+            return CrossingRefused(detail="no grant")
+        named = subject_of(request) if request is not None else None
+        return self._misplaced(named) if named is not None else None
+
+    def admit(self, item: Message) -> CrossingRefused | None:
+        """Decides one request inside a frame whose stream was let in: why it is refused, or None."""
+        named = subject_of(item)
+        return (
+            CrossingRefused(ErrorReason.ERROR_REASON_PIN_UNKNOWN) if named is None else self._misplaced(named)
+        )
+
+    def _misplaced(self, named: Named) -> CrossingRefused | None:
+        if named.subject == Subject.SUBJECT_LOGIN_HINT or self.directory is None:
+            return None
+        region = _home(self.directory, named)
+        if region is None:
+            return CrossingRefused(ErrorReason.ERROR_REASON_PIN_UNKNOWN)
+        if region != self.serving_region:
+            return CrossingRefused(ErrorReason.ERROR_REASON_WRONG_REGION)
+        return None
+
+
+def _home(directory: Directory, named: Named) -> str | None:
+    if named.subject == Subject.SUBJECT_REGION:
+        return named.value
+    if named.subject == Subject.SUBJECT_PROJECT:
+        return directory.pin(named.value)
+    org = directory.org(named.value)
+    return None if org is None else org.primary_region

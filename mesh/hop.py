@@ -1,0 +1,132 @@
+"""One hop of one call, the same at both ends: decide, count, trace.
+
+The order is fixed, and each step has its reason:
+  1. plane    without one nothing else can be decided
+  2. guard    before a byte leaves, before a handler runs
+  3. ledger   counts refusals too: they are part of the denominator
+  4. span     knows the verdict when it starts, so that refusals are always sampled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from google.protobuf.message import Message
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+from sankofa.residency.v1.ledger_pb2 import Side, Verdict
+from sankofa.residency.v1.options_pb2 import Plane
+
+from mesh.errors import CrossingRefused, SankofaError
+from mesh.guard import Guard
+from mesh.ledger import EdgeKey, Ledger
+from mesh.planes import UNTRACED, plane_of, requests_in, rows_in, shape_of
+from mesh.telemetry import REFUSED, VERDICT, extract
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One end of calls between two regions: `side` says which end this process is."""
+
+    side: Side
+    caller_region: str
+    callee_region: str
+    guard: Guard
+    ledger: Ledger
+    tracer: Tracer
+
+    def decide(self, rpc: str, request: Message | None) -> EdgeKey:
+        """Guards a request, or the opening of a stream. Raises CrossingRefused, counted and traced."""
+        plane = plane_of(rpc)
+        refused = self.guard.refusal(plane, self.caller_region, request)
+        if refused is None:
+            return self.key(rpc)
+        key = self.key(rpc, Verdict.VERDICT_REFUSED)
+        self.begin(key, request)
+        with self.span(key, None):
+            raise refused
+
+    def admit_all(self, key: EdgeKey, frame: Message) -> None:
+        """Guards each request of a frame that is about to leave. Raises CrossingRefused."""
+        name = shape_of(frame.DESCRIPTOR).frame
+        for item in getattr(frame, name) if name else ():
+            refused = self.admit(key, item)
+            if refused is not None:
+                raise refused
+
+    def admit(self, key: EdgeKey, item: Message) -> CrossingRefused | None:
+        """Guards one request of a frame: why it is refused, counted and traced, or None."""
+        refused = self.guard.admit(item)
+        if refused is not None:
+            refusal = replace(key, verdict=Verdict.VERDICT_REFUSED)
+            self.begin(refusal, item)
+            with self.span(refusal, None):
+                pass
+        return refused
+
+    def begin(self, key: EdgeKey, message: Message | None, *, less: int = 0) -> None:
+        """Counts a message's requests, `less` those counted apart; a stream refused at its opening is one."""
+        if message is None:
+            self.ledger.begin(key, requests=1, rows=0, size=0)
+        else:
+            size, rows = message.ByteSize(), rows_in(message)
+            self.ledger.begin(key, requests=requests_in(message) - less, rows=rows, size=size)
+
+    def answer(self, key: EdgeKey, message: Message, *, requests: int) -> None:
+        """Counts a message that answers `requests` requests."""
+        self.ledger.answer(key, requests=requests, rows=rows_in(message), size=message.ByteSize())
+
+    @contextmanager
+    def span(
+        self, key: EdgeKey, parent: SpanContext | None, links: list[Link] | None = None
+    ) -> Iterator[Span]:
+        """A span by the RPC conventions, with what the residency proof needs on it."""
+        if key.rpc in UNTRACED:
+            yield trace.INVALID_SPAN
+            return
+        name = key.rpc.lstrip("/")
+        attributes = {
+            "rpc.system.name": "grpc",
+            "rpc.method": name,
+            "sankofa.plane": Plane.Name(key.plane).removeprefix("PLANE_"),
+            "sankofa.caller.region": key.caller_region,
+            "sankofa.callee.region": key.callee_region,
+            VERDICT: "allowed" if key.verdict == Verdict.VERDICT_ALLOWED else REFUSED,
+        }
+        context = None
+        if parent is not None:
+            context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
+        kind = SpanKind.CLIENT if self.side == Side.SIDE_CLIENT else SpanKind.SERVER
+        with self.tracer.start_as_current_span(
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except SankofaError as error:
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise
+
+    @contextmanager
+    def frame_span(self, key: EdgeKey, frame: Message) -> Iterator[Span]:
+        """One span for a frame: child of its first sampled request, linked to the others. None, no span."""
+        name = shape_of(frame.DESCRIPTOR).frame
+        items = getattr(frame, name) if name else ()
+        contexts = [found for item in items if item.traceparent and (found := extract(item.traceparent))]
+        if not contexts:
+            yield trace.INVALID_SPAN
+            return
+        with self.span(key, contexts[0], [Link(context) for context in contexts[1:]]) as span:
+            yield span
+
+    def key(self, rpc: str, verdict: Verdict = Verdict.VERDICT_ALLOWED) -> EdgeKey:
+        """What the ledger counts calls of `rpc` under."""
+        return EdgeKey(self.side, self.caller_region, self.callee_region, rpc, plane_of(rpc), verdict)

@@ -1,0 +1,60 @@
+"""One process's place in the mesh: who it is, what it knows, and the only way to call others."""
+
+from __future__ import annotations
+
+import grpc
+from opentelemetry.trace import Tracer
+from sankofa.residency.v1.ledger_pb2 import Side
+
+from mesh.client import GuardedChannel
+from mesh.directory import Directory
+from mesh.guard import Guard
+from mesh.hop import Hop
+from mesh.identity import Credentials, Identity
+from mesh.ledger import Ledger
+from mesh.regions import GLOBAL
+from mesh.server import OPTIONS
+
+
+class Node:
+    """Holds what both ends of a hop need. `directory` is None where a process keeps none."""
+
+    def __init__(
+        self, *, credentials: Credentials, directory: Directory | None, ledger: Ledger, tracer: Tracer
+    ) -> None:
+        self.credentials = credentials
+        self.directory = directory
+        self.ledger = ledger
+        self.tracer = tracer
+
+    @property
+    def region(self) -> str:
+        """The serving region."""
+        return self.credentials.identity.region
+
+    @property
+    def guard(self) -> Guard:
+        """The guard of what this process serves."""
+        return Guard(self.region, self.directory)
+
+    def arrival(self, caller: Identity) -> Hop:
+        """The server's end of calls from `caller`."""
+        return Hop(Side.SIDE_SERVER, caller.region, self.region, self.guard, self.ledger, self.tracer)
+
+    def channel(self, region: str, address: str) -> GuardedChannel:
+        """A guarded channel to a server of `region`; only that region's authority is believed there."""
+        callee = Identity(region, "registry" if region == GLOBAL else "cell")
+        tls = grpc.ssl_channel_credentials(
+            self.credentials.authorities[region], self.credentials.key_pem, self.credentials.certificate_pem
+        )
+        options = (*OPTIONS, ("grpc.ssl_target_name_override", callee.dns_name), *_RECONNECT)
+        guard = Guard(region, self.directory)
+        hop = Hop(Side.SIDE_CLIENT, self.region, region, guard, self.ledger, self.tracer)
+        return GuardedChannel(grpc.aio.secure_channel(address, tls, options=options), hop)
+
+
+_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)

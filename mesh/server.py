@@ -1,0 +1,274 @@
+"""The server's end of every hop, and the two ports that planes are served on.
+
+DATA and LOCAL are served where only the region's own authority is trusted;
+CONTROL, ORG and TRANSFER where all are. Plaintext opens nothing on either.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from grpc.aio import server as aio_server
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+from mesh.context import CallContext, current, enter
+from mesh.errors import SankofaError, Unauthenticated, to_status
+from mesh.hop import Hop
+from mesh.identity import Credentials, Identity
+from mesh.ledger import EdgeKey
+from mesh.planes import INTERNAL_PLANES, plane_of
+from mesh.telemetry import extract
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 64 << 20
+OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+Context = Any
+"""grpc.aio's servicer context; its stubs lack abort_with_status."""
+HopOf = Callable[[Identity], Hop]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A servicer, the generated function that adds it, and its contract."""
+
+    add: Callable[[Any, Any], None]
+    servicer: object
+    descriptor: ServiceDescriptor
+
+    @property
+    def rpcs(self) -> list[str]:
+        """Full method names."""
+        return [f"/{self.descriptor.full_name}/{method.name}" for method in self.descriptor.methods]
+
+    @property
+    def internal(self) -> bool:
+        """Which port it is served on. Raises where a method has no plane, or two ports would be needed."""
+        ports = {plane_of(rpc) in INTERNAL_PLANES for rpc in self.rpcs}
+        if len(ports) != 1:
+            raise ValueError(f"{self.descriptor.full_name} mixes planes of both ports: split the service")
+        return ports.pop()
+
+
+class MeshServer:
+    """The ports of one process: "host:port", port 0 for any free one, None for none."""
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        hop_of: HopOf,
+        services: Sequence[Service],
+        internal: str | None,
+        federated: str | None,
+    ) -> None:
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        own = credentials.authorities[credentials.identity.region]
+        pooled = b"".join(credentials.authorities.values())
+        own_health = Service(
+            health_pb2_grpc.add_HealthServicer_to_server,
+            self._health,
+            health_pb2.DESCRIPTOR.services_by_name["Health"],
+        )
+        self._servers: list[grpc.aio.Server] = []
+        self.internal_port = self.federated_port = 0
+        if internal is not None:
+            inside = [own_health, *(service for service in services if service.internal)]
+            self.internal_port = self._listen(credentials, hop_of, inside, internal, own)
+        if federated is not None:
+            outside = [service for service in services if not service.internal]
+            self.federated_port = self._listen(credentials, hop_of, outside, federated, pooled)
+
+    def _listen(
+        self,
+        credentials: Credentials,
+        hop_of: HopOf,
+        services: Sequence[Service],
+        address: str,
+        trusted: bytes,
+    ) -> int:
+        server = aio_server(interceptors=[_HopInterceptor(hop_of)], options=OPTIONS)
+        for service in services:
+            service.add(service.servicer, server)
+        pair = (credentials.key_pem, credentials.certificate_pem)
+        tls = grpc.ssl_server_credentials([pair], root_certificates=trusted, require_client_auth=True)
+        self._servers.append(server)
+        return server.add_secure_port(address, tls)
+
+    async def start(self) -> None:
+        """Serves, and says so to health checks."""
+        for server in self._servers:
+            await server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    async def drain(self, grace_s: float) -> None:
+        """Stops taking calls, lets those in flight end for `grace_s` seconds, then ends them."""
+        await self._health.enter_graceful_shutdown()
+        for server in self._servers:
+            await server.stop(grace_s)
+
+
+class _HopInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+    """Identity → plane → guard → ledger → span → handler → errors."""
+
+    def __init__(self, hop_of: HopOf) -> None:
+        self._hop_of = hop_of
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        rpc = handler_call_details.method
+        metadata = {
+            key: value
+            for key, value in handler_call_details.invocation_metadata or ()
+            if key in ("authorization", "traceparent") and isinstance(value, str)
+        }
+        arrival = _Arrival(self._hop_of, rpc, metadata)
+        coders = (handler.request_deserializer, handler.response_serializer)
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(arrival.unary(handler.unary_unary), *coders)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(arrival.server_stream(handler.unary_stream), *coders)
+        return grpc.stream_stream_rpc_method_handler(arrival.frames(handler.stream_stream), *coders)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """One call that arrived."""
+
+    hop_of: HopOf
+    rpc: str
+    metadata: dict[str, str]
+
+    def unary(self, handler: Any) -> Any:
+        async def behave(request: Message, context: Context) -> Message:
+            try:
+                hop = self._enter(context)
+                key = hop.decide(self.rpc, request)
+                hop.begin(key, request)
+                with hop.span(key, extract(self.metadata.get("traceparent", ""))):
+                    response: Message = await handler(request, context)
+                hop.answer(key, response, requests=1)
+            except Exception as error:
+                await _abort(context, self.rpc, error)
+                raise
+            return response
+
+        return behave
+
+    def server_stream(self, handler: Any) -> Any:
+        async def behave(request: Message, context: Context) -> AsyncIterator[Message]:
+            try:
+                hop = self._enter(context)
+                key = hop.decide(self.rpc, request)
+                hop.begin(key, request)
+                with hop.span(key, extract(self.metadata.get("traceparent", ""))):
+                    pass
+                async for response in handler(request, context):
+                    hop.answer(key, response, requests=0)
+                    yield response
+            except Exception as error:
+                await _abort(context, self.rpc, error)
+
+        return behave
+
+    def frames(self, handler: Any) -> Any:
+        """One span and one count per frame: a stream has no natural end. One frame is in flight at a time."""
+
+        async def behave(frames: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
+            try:
+                hop = self._enter(context)
+                passing = _FrameHop(hop, hop.decide(self.rpc, None))
+                enter(replace(current(), admit=passing.admit))
+                with passing:
+                    async for response in handler(passing.arriving(frames), context):
+                        passing.answered(response)
+                        yield response
+            except Exception as error:
+                await _abort(context, self.rpc, error)
+
+        return behave
+
+    def _enter(self, context: Context) -> Hop:
+        uris = [
+            name.decode("utf-8", "replace")
+            for name in context.auth_context().get("x509_subject_alternative_name", ())
+            if name.startswith(b"spiffe://")
+        ]
+        try:
+            (uri,) = uris
+            caller = Identity.parse(uri)
+        except ValueError:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_IDENTITY_REQUIRED) from None
+        scheme, _, token = self.metadata.get("authorization", "").partition(" ")
+        bearer = token if scheme.lower() == "bearer" and token else None
+        hop = self.hop_of(caller)
+        enter(CallContext(caller, self.rpc, bearer, hop.guard.admit))
+        return hop
+
+
+class _FrameHop:
+    """The hop of one stream's frames: a frame is counted when it ends, without the requests refused in it."""
+
+    def __init__(self, hop: Hop, key: EdgeKey) -> None:
+        self._hop, self._key = hop, key
+        self._span = ExitStack()
+        self._frame: Message | None = None
+        self._refused = 0
+
+    async def arriving(self, frames: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        async for frame in frames:
+            self._frame, self._refused = frame, 0
+            self._span.enter_context(self._hop.frame_span(self._key, frame))
+            yield frame
+
+    def admit(self, item: Message) -> SankofaError | None:
+        refused = self._hop.admit(self._key, item)
+        self._refused += refused is not None
+        return refused
+
+    def answered(self, response: Message) -> None:
+        self._end()
+        self._hop.answer(self._key, response, requests=0)
+
+    def _end(self) -> None:
+        self._span.close()
+        if self._frame is not None:
+            self._hop.begin(self._key, self._frame, less=self._refused)
+            self._frame = None
+
+    def __enter__(self) -> _FrameHop:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._end()
+
+
+async def _abort(context: Context, rpc: str, error: Exception) -> Any:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, SankofaError):
+        log.error("%s failed", rpc, exc_info=error)
+        error = SankofaError()
+    await context.abort_with_status(rpc_status.to_status(to_status(error)))
