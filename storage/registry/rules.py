@@ -1,0 +1,85 @@
+"""What a registry row is called, and which value of it may follow which.
+
+The registry and every directory decide by these rules, so that neither needs to trust the other.
+"""
+
+from __future__ import annotations
+
+from sankofa.registry.v1.registry_pb2 import Row
+from sankofa.residency.v1.environment_pb2 import Environment
+
+from mesh.errors import Conflict, InvalidInput
+
+MAX_EPOCH = 2**63 - 1
+"""What a signed 64-bit column holds."""
+
+MAX_ID_BYTES = 200
+"""Two of them with a separator are within LMDB's 511-byte keys."""
+
+RowKey = tuple[str, tuple[str | bytes, ...]]
+"""The kind of a row ("pin", "api_key", …) and the key that it has within its kind."""
+
+
+def key_of(row: Row) -> RowKey:
+    """The name of a row. Raises InvalidInput for a row that has none."""
+    match row.WhichOneof("fact"):
+        case "signer":
+            return "signer", (row.region, row.signer.key_id)
+        case "jwt_key":
+            return "jwt_key", (row.region, row.jwt_key.kid)
+        case "pin":
+            return "pin", (row.pin.project_id,)
+        case "api_key":
+            return "api_key", (row.api_key.key_hash,)
+        case "org":
+            return "org", (row.org.org_id,)
+        case "login_hint":
+            return "login_hint", (row.login_hint.hint,)
+    raise InvalidInput(detail="a row without a fact")
+
+
+def check_form(row: Row) -> None:
+    """Raises InvalidInput for a row that no region writes."""
+    kind, key = key_of(row)
+    parts = (row.region, *key)
+    if any(
+        not part or len(part) > MAX_ID_BYTES or (isinstance(part, str) and "\0" in part) for part in parts
+    ):
+        raise InvalidInput(detail=f"a {kind} row with an empty or overlong id")
+    sound = {
+        "jwt_key": len(row.jwt_key.public_key) == 32,
+        "pin": bool(row.pin.org_id),
+        "api_key": len(row.api_key.key_hash) == 32
+        and bool(row.api_key.project_id)
+        and row.api_key.environment in (Environment.ENVIRONMENT_LIVE, Environment.ENVIRONMENT_TEST),
+        "org": row.org.epoch <= MAX_EPOCH,
+    }
+    if not sound.get(kind, True):
+        raise InvalidInput(detail=f"a malformed {kind} row")
+
+
+def supersedes(new: Row, old: Row) -> bool:
+    """Whether `new` replaces `old`, a row of the same key; False where nothing changes.
+
+    Raises Conflict for a second, different value of what is written once.
+    """
+    if new == old:
+        return False
+    if new.region != old.region:
+        raise Conflict
+    match new.WhichOneof("fact"):
+        case "api_key":
+            return _revokes(new, old)
+        case "org":
+            return new.org.epoch > old.org.epoch
+    raise Conflict
+
+
+def _revokes(new: Row, old: Row) -> bool:
+    """The only change of a key is its revocation, and a revoked key stays revoked."""
+    same = Row()
+    same.CopyFrom(new)
+    same.api_key.revoked = old.api_key.revoked
+    if same != old:
+        raise Conflict
+    return new.api_key.revoked

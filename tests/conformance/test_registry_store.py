@@ -1,0 +1,275 @@
+"""The registry's store: one suite, SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, LoginHint, Org, Pin, Row, SignedRow, Signer
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from storage.registry.engine import open_engine
+from storage.registry.store import RegistryStore
+from storage.registry.tables import metadata
+from tests.support.postgres import Postgres, running_postgres
+
+pytestmark = [pytest.mark.disk, pytest.mark.network]
+
+EU, US = "eu-west-1", "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/registry.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.new_database()
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[RegistryStore]:
+    opened = await RegistryStore.open(url)
+    await opened.put([signer(EU), signer(US)])
+    yield opened
+    await opened.close()
+
+
+def signer(region: str) -> SignedRow:
+    return SignedRow(row=Row(region=region, signer=Signer(key_id=f"signer-{region}", certificate_der=b"x")))
+
+
+def signed(row: Row) -> SignedRow:
+    return SignedRow(row=row, signer_key_id=f"signer-{row.region}", signature=b"checked elsewhere")
+
+
+def pin(project: str, region: str = EU, org: str = "org_1") -> SignedRow:
+    return signed(Row(region=region, pin=Pin(project_id=project, org_id=org)))
+
+
+def api_key(secret: str, project: str = "proj_1", region: str = EU, *, revoked: bool = False) -> SignedRow:
+    digest = hashlib.sha256(secret.encode()).digest()
+    key = ApiKey(
+        key_hash=digest,
+        key_id=f"key_{secret}",
+        project_id=project,
+        environment="ENVIRONMENT_LIVE",
+        revoked=revoked,
+    )
+    return signed(Row(region=region, api_key=key))
+
+
+def org(name: str, region: str = EU, epoch: int = 1) -> SignedRow:
+    return signed(Row(region=region, org=Org(org_id=name, epoch=epoch)))
+
+
+def hint(value: str, region: str = EU) -> SignedRow:
+    return signed(Row(region=region, login_hint=LoginHint(hint=value)))
+
+
+async def rows_after(store: RegistryStore, seq: int, region: str | None = None) -> list[SignedRow]:
+    return [row for _, row in await store.changes(seq, region, 1000)]
+
+
+async def test_a_repeat_changes_nothing_and_takes_no_number(store: RegistryStore) -> None:
+    rows = [pin("proj_1"), api_key("a"), org("org_1"), hint("h")]
+    first = await store.put(rows)
+    assert await store.put(rows) == first == await store.position()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pin("proj_1"), pin("proj_1", region=US)),
+        (pin("proj_1"), pin("proj_1", org="org_2")),
+        (api_key("a"), api_key("a", project="proj_2")),
+        (api_key("a"), api_key("a", region=US)),
+        (hint("h"), hint("h", region=US)),
+        (org("org_1"), org("org_1", region=US)),
+        (org("org_1"), org("org_1", region=US, epoch=2)),
+        (pin("proj_1"), api_key("a", region=US)),
+        (
+            signed(Row(region=EU, jwt_key=JwtKey(kid="k", public_key=b"1" * 32))),
+            signed(Row(region=EU, jwt_key=JwtKey(kid="k", public_key=b"2" * 32))),
+        ),
+    ],
+)
+async def test_a_second_value_of_what_is_written_once_is_a_conflict(
+    store: RegistryStore, first: SignedRow, second: SignedRow
+) -> None:
+    await store.put([first])
+    with pytest.raises(Conflict):
+        await store.put([second])
+    assert (await rows_after(store, 0))[2:] in ([first], [])  # a login hint is in no feed
+    with pytest.raises(Conflict):
+        await store.put([pin("proj_9"), pin("proj_9", region=US)])
+
+
+async def test_a_refused_batch_leaves_nothing(store: RegistryStore) -> None:
+    before = await store.put([pin("proj_1")])
+    with pytest.raises(Conflict):
+        await store.put([pin("proj_2"), hint("h"), pin("proj_1", region=US)])
+    assert await store.position() == before
+    assert await store.find_login_hint("h") is None
+    assert await rows_after(store, before.seq) == []
+
+
+async def test_a_revoked_key_is_never_revoked_back(store: RegistryStore) -> None:
+    await store.put([api_key("a")])
+    revoked = await store.put([api_key("a", revoked=True)])
+    assert await store.put([api_key("a")]) == revoked
+    assert (await rows_after(store, revoked.seq - 1))[0].row.api_key.revoked
+
+
+async def test_a_newer_epoch_of_the_same_region_replaces_and_an_older_changes_nothing(
+    store: RegistryStore,
+) -> None:
+    await store.put([org("org_1", epoch=2)])
+    after = await store.put([org("org_1", epoch=3)])
+    assert await store.put([org("org_1", epoch=1)]) == after
+    assert await rows_after(store, 2) == [org("org_1", epoch=3)]
+
+
+async def test_a_row_whose_signer_is_not_stored_is_refused(store: RegistryStore) -> None:
+    with pytest.raises(Forbidden):
+        await store.put([pin("proj_1", region="af-south-1")])
+    await store.put([signer("af-south-1"), pin("proj_1", region="af-south-1")])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row(region=EU),
+        Row(region=EU, pin=Pin(project_id="", org_id="org_1")),
+        Row(region="", pin=Pin(project_id="proj_1", org_id="org_1")),
+        Row(region=EU, pin=Pin(project_id="proj_\0", org_id="org_1")),
+        Row(region=EU, api_key=ApiKey(key_hash=b"short", project_id="p", environment="ENVIRONMENT_LIVE")),
+        Row(region=EU, api_key=ApiKey(key_hash=b"1" * 32, project_id="p")),
+        Row(region=EU, org=Org(org_id="org_1", epoch=2**63)),
+    ],
+)
+async def test_a_malformed_row_is_refused_before_the_database(store: RegistryStore, row: Row) -> None:
+    with pytest.raises(InvalidInput):
+        await store.put([signed(row)])
+
+
+async def test_the_feed_gives_each_change_once_in_order_with_signers_first(store: RegistryStore) -> None:
+    await store.put([pin("proj_1"), api_key("a"), api_key("b")])
+    await store.put([org("org_1"), api_key("a", revoked=True)])
+    changes = await store.changes(0, None, 1000)
+    assert [row for _, row in changes] == [
+        signer(EU),
+        signer(US),
+        pin("proj_1"),
+        api_key("b"),
+        org("org_1"),
+        api_key("a", revoked=True),
+    ]
+    numbers = [seq for seq, _ in changes]
+    assert numbers == sorted(set(numbers)) and numbers[-1] == (await store.position()).seq
+
+
+async def test_the_feed_resumes_after_any_number_in_pages(store: RegistryStore) -> None:
+    await store.put([pin(f"proj_{n}") for n in range(25)])
+    whole, paged, seq = await store.changes(0, None, 1000), [], 0
+    while page := await store.changes(seq, None, 10):
+        paged += page
+        seq = page[-1][0]
+    assert paged == whole and len(whole) == 27
+
+
+async def test_a_region_gets_only_its_own_pins_and_keys_but_all_orgs_signers_and_token_keys(
+    store: RegistryStore,
+) -> None:
+    token_key = signed(Row(region=US, jwt_key=JwtKey(kid="k", public_key=b"1" * 32)))
+    await store.put([pin("proj_1"), api_key("a"), hint("h")])
+    await store.put([pin("proj_2", US), api_key("b", "proj_2", US), org("org_2", US), token_key])
+    assert await rows_after(store, 0, EU) == [
+        signer(EU),
+        signer(US),
+        pin("proj_1"),
+        api_key("a"),
+        org("org_2", US),
+        token_key,
+    ]
+
+
+async def test_a_login_hint_is_found_by_its_hash_only(store: RegistryStore) -> None:
+    await store.put([hint("h", US)])
+    assert await store.find_login_hint("h") == US
+    assert await store.find_login_hint("other") is None
+
+
+async def test_numbers_of_concurrent_writers_have_no_gap_and_no_twin(store: RegistryStore, url: str) -> None:
+    other = await RegistryStore.open(url)
+    writers = (store, other)
+    await asyncio.gather(
+        *(writers[n % 2].put([pin(f"proj_{n}"), api_key(f"{n}", f"proj_{n}")]) for n in range(12))
+    )
+    await other.close()
+    assert [seq for seq, _ in await store.changes(0, None, 100)] == list(range(1, 27))
+
+
+async def test_rows_and_feed_id_survive_a_restart(store: RegistryStore, url: str) -> None:
+    before = await store.put([pin("proj_1")])
+    again = await RegistryStore.open(url)
+    assert await again.position() == before
+    assert await rows_after(again, 2) == [pin("proj_1")]
+    assert await again.signers() == [signer(EU), signer(US)]
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE pins SET region = 'us-east-1'",
+        "DELETE FROM pins",
+        "UPDATE login_hints SET region = 'us-east-1'",
+        "DELETE FROM login_hints",
+        "TRUNCATE pins",
+        "INSERT OR REPLACE INTO pins SELECT project_id, org_id, 'us-east-1', seq, signed FROM pins",
+        "INSERT INTO pins SELECT * FROM pins WHERE true ON CONFLICT (project_id) DO UPDATE SET region = 'x'",
+    ],
+)
+async def test_the_database_itself_refuses_to_change_what_is_written_once(
+    store: RegistryStore, url: str, sql: str
+) -> None:
+    await store.put([pin("proj_1"), hint("h")])
+    engine = await open_engine(url)
+    foreign = {"TRUNCATE": "sqlite", "INSERT OR REPLACE": "postgresql"}
+    mine = not any(sql.startswith(words) and engine.name == name for words, name in foreign.items())
+    with pytest.raises(DBAPIError, match="written once" if mine else "syntax error"):
+        async with engine.begin() as connection:
+            await connection.execute(text(sql))
+    async with engine.begin() as connection:
+        assert (await connection.scalars(text("SELECT region FROM pins"))).all() == [EU]
+        assert (await connection.scalars(text("SELECT region FROM login_hints"))).all() == [EU]
+    await engine.dispose()
+
+
+async def test_the_migrations_make_the_tables_the_code_uses(store: RegistryStore, url: str) -> None:
+    engine = await open_engine(url)
+    async with engine.connect() as connection:
+        difference = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    await engine.dispose()
+    assert difference == []
+
+
+async def test_a_database_that_is_away_is_unavailable_without_its_driver_text() -> None:
+    with pytest.raises(Unavailable) as refused:
+        await RegistryStore.open("postgresql+asyncpg://nobody:secret@127.0.0.1:1/none")
+    assert refused.value.detail == ""
