@@ -83,7 +83,7 @@ class Hop:
         self, key: EdgeKey, parent: SpanContext | None, links: list[Link] | None = None
     ) -> Iterator[Span]:
         """A span by the RPC conventions, with what the residency proof needs on it."""
-        if key.rpc in UNTRACED:
+        if key.rpc in UNTRACED and key.verdict == Verdict.VERDICT_ALLOWED:
             yield trace.INVALID_SPAN
             return
         name = key.rpc.lstrip("/")

@@ -124,7 +124,7 @@ class MeshServer:
             await server.stop(grace_s)
 
 
-class _HopInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+class _HopInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Identity → plane → guard → ledger → span → handler → errors."""
 
     def __init__(self, hop_of: HopOf) -> None:

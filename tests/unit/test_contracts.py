@@ -1,0 +1,128 @@
+"""The first proof: residency from the contracts alone."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from sankofa.residency.v1 import options_pb2
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from sankofa.residency.v1.options_pb2 import DataClass, Plane, Subject
+
+from mesh.errors import TABLE
+from mesh.planes import plane_of, shape_of
+
+PROTOS = Path(__file__).parents[2] / "protos"
+HIGHEST = {
+    Plane.PLANE_DATA: DataClass.DATA_CLASS_CUSTOMER,
+    Plane.PLANE_TRANSFER: DataClass.DATA_CLASS_CUSTOMER,
+    Plane.PLANE_ORG: DataClass.DATA_CLASS_PERSONAL,
+    Plane.PLANE_CONTROL: DataClass.DATA_CLASS_CREDENTIAL,
+    Plane.PLANE_LOCAL: DataClass.DATA_CLASS_CREDENTIAL,
+}
+SUBJECTS = {
+    Plane.PLANE_DATA: {Subject.SUBJECT_PROJECT},
+    Plane.PLANE_ORG: {Subject.SUBJECT_ORG, Subject.SUBJECT_LOGIN_HINT, Subject.SUBJECT_REGION},
+    Plane.PLANE_CONTROL: {Subject.SUBJECT_PROJECT, Subject.SUBJECT_REGION, Subject.SUBJECT_UNSPECIFIED},
+    Plane.PLANE_LOCAL: {Subject.SUBJECT_UNSPECIFIED},
+}
+BYTES_LIKE = {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}
+
+
+def files() -> list[FileDescriptor]:
+    names = [path.relative_to(PROTOS) for path in PROTOS.rglob("*.proto")]
+    modules = [str(name.with_suffix("")).replace("/", ".") + "_pb2" for name in names]
+    return [importlib.import_module(module).DESCRIPTOR for module in modules]
+
+
+def methods() -> list[MethodDescriptor]:
+    return [m for file in files() for service in file.services_by_name.values() for m in service.methods]
+
+
+def rpc(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+def class_of(field: FieldDescriptor) -> DataClass:
+    labelled: DataClass = field.GetOptions().Extensions[options_pb2.data_class]
+    if labelled:
+        return labelled
+    opaque = field.type in BYTES_LIKE or (
+        field.message_type is not None and field.message_type.full_name.startswith("google.protobuf.")
+    )
+    return DataClass.DATA_CLASS_CUSTOMER if opaque else DataClass.DATA_CLASS_METADATA
+
+
+def reached(
+    message: Descriptor, path: str = "", seen: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, DataClass]]:
+    """Every field that a message can carry, with its class."""
+    for field in message.fields:
+        here = f"{path}.{field.name}"
+        yield here, class_of(field)
+        if field.message_type is not None and field.message_type.full_name not in seen:
+            yield from reached(field.message_type, here, seen | {message.full_name})
+
+
+def leaks(method: MethodDescriptor) -> list[str]:
+    highest = HIGHEST[plane_of(rpc(method))]
+    return [
+        f"{rpc(method)} {message.name}{path} holds {DataClass.Name(found)}"
+        for message in (method.input_type, method.output_type)
+        for path, found in reached(message)
+        if found > highest
+    ]
+
+
+def test_the_proof_looks_at_every_contract() -> None:
+    assert len(files()) == len(list(PROTOS.rglob("*.proto"))) >= 8
+    assert len(methods()) >= 25
+
+
+@pytest.mark.parametrize("method", methods(), ids=rpc)
+def test_every_rpc_has_a_plane_that_an_rpc_may_have(method: MethodDescriptor) -> None:
+    assert plane_of(rpc(method)) in HIGHEST
+
+
+@pytest.mark.parametrize("method", methods(), ids=rpc)
+def test_no_rpc_carries_a_class_above_its_plane(method: MethodDescriptor) -> None:
+    assert leaks(method) == []
+
+
+@pytest.mark.parametrize("method", methods(), ids=rpc)
+def test_every_request_names_a_subject_that_its_plane_can_place(method: MethodDescriptor) -> None:
+    shape = shape_of(method.input_type)
+    framed = shape.frame and shape_of(method.input_type.fields_by_name[shape.frame].message_type)
+    named = framed.subject if framed else shape.subject
+    assert named in SUBJECTS[plane_of(rpc(method))]
+
+
+def test_every_stream_of_requests_carries_frames_whose_items_name_their_subject() -> None:
+    for method in methods():
+        if method.client_streaming:
+            assert shape_of(method.input_type).frame is not None, rpc(method)
+
+
+def test_the_proof_can_fail() -> None:
+    """A CONTROL rpc that smuggles an unlabelled string is found."""
+    pool = DescriptorPool()
+    for dependency in ("google/protobuf/descriptor.proto", "sankofa/residency/v1/options.proto"):
+        found = descriptor_pool.Default().FindFileByName(dependency)
+        pool.AddSerializedFile(found.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(name="smuggle.proto", package="smuggle", syntax="proto3")
+    message = file.message_type.add(name="Note")
+    message.field.add(name="text", number=1, type=FieldDescriptor.TYPE_STRING, label=1)
+    pool.Add(file)  # type: ignore[attr-defined]
+    note = pool.FindMessageTypeByName("smuggle.Note")
+    assert message_factory.GetMessageClass(note)().DESCRIPTOR is note
+    assert dict(reached(note)) == {".text": DataClass.DATA_CLASS_CUSTOMER}
+    assert dict(reached(note))[".text"] > HIGHEST[Plane.PLANE_CONTROL]
+
+
+def test_every_reason_has_one_place_in_the_error_table() -> None:
+    assert set(TABLE) == set(ErrorReason.values()) - {ErrorReason.ERROR_REASON_UNSPECIFIED}
