@@ -1,0 +1,1 @@
+"""Ingest: the way of events into a region."""

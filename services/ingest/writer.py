@@ -1,0 +1,209 @@
+"""The writer: durable log → analytics store, each acknowledged row exactly once, whatever is killed when.
+
+    read a batch → (in doubt: look what is there) → one insert per table → move the cursor
+
+In doubt are the rows that a former run may have inserted beyond the cursor, and those of a batch whose insert
+did not say how it ended. Looking is cheap, and only done in doubt.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from mesh.errors import CrossingRefused
+from storage.analytics.engine import Engine
+from storage.analytics.errors import RowsRefused
+from storage.analytics.guard import StoreGuard
+from storage.analytics.readback import ReadBackSink
+from storage.log import DurableLog, Record, Table
+
+ORDER: Final = (Table.ALIASES, Table.PEOPLE, Table.EVENTS)
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 2.0
+SMALLEST_BATCH: Final = 500
+_IDLE_S: Final = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class WriterStats(NamedTuple):
+    """Counters since start. `last_error` is the type of the last failure, empty once a batch went through."""
+
+    rows: int
+    batches: int
+    dead_letters: int
+    refused: int
+    failures: int
+    last_error: str
+
+
+class Writer:
+    """One thread. `step` is told each point between two effects: a test kills the process there."""
+
+    def __init__(
+        self,
+        *,
+        log: DurableLog,
+        engine: Engine,
+        guard: StoreGuard,
+        batch_rows: int = 50_000,
+        linger: timedelta = timedelta(milliseconds=250),
+        step: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._log_store = log
+        self._guard = guard
+        self._sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
+        self._batch_rows = self._most_rows = batch_rows
+        self._linger_s = linger.total_seconds()
+        self._step = step
+        self._doubt_until: int | None = None
+        self._stopping, self._now = threading.Event(), threading.Event()
+        self._stored = threading.Condition()
+        self._stats = WriterStats(0, 0, 0, 0, 0, "")
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Begins with a look at what a former run left."""
+        self._thread.start()
+
+    def stop(self, timeout: timedelta = timedelta(seconds=10)) -> bool:
+        """Stores what the log holds, then ends; False if the time was short (the rows stay in the log)."""
+        self._stopping.set()
+        self._thread.join(timeout.total_seconds())
+        self._now.set()
+        self._thread.join(timeout.total_seconds())
+        return not self._thread.is_alive() and self._log_store.stats().lag == 0
+
+    def flush(self, seq: int | None = None, timeout: timedelta = timedelta(seconds=10)) -> bool:
+        """Blocks until everything up to `seq` (all of now) is stored or a dead letter."""
+        goal = self._log_store.stats().appended if seq is None else seq
+        with self._stored:
+            return self._stored.wait_for(lambda: self._log_store.cursor() >= goal, timeout.total_seconds())
+
+    def stats(self) -> WriterStats:
+        """Counters of now; lag is the log's to tell."""
+        return self._stats
+
+    def _run(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._now.is_set():
+            try:
+                if not self._one_batch():
+                    return
+                pause_s = FIRST_PAUSE_S
+            except Exception as error:  # whatever it was, the rows are in the log: look, and try again
+                self._failed(error)
+                if self._stopping.is_set() and pause_s >= LONGEST_PAUSE_S:
+                    return
+                self._now.wait(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _one_batch(self) -> bool:
+        """False when asked to stop and nothing is left."""
+        if self._doubt_until is None:
+            self._recover()
+        batch = self._next_batch()
+        if not batch:
+            return not self._stopping.is_set()
+        self._step("read")
+        self._store(batch)
+        self._commit(batch)
+        return True
+
+    def _recover(self) -> None:
+        self._sink.settle()
+        cursor = self._log_store.cursor()
+        self._doubt_until = self._sink.horizon(cursor)
+        self._step("recovered")
+
+    def _next_batch(self) -> list[Record]:
+        cursor = self._log_store.cursor()
+        if not self._log_store.wait_for(cursor, _IDLE_S):
+            return []
+        if not self._stopping.is_set():
+            self._log_store.wait_for(cursor + self._batch_rows - 1, self._linger_s)
+        return self._log_store.read(cursor, self._batch_rows)
+
+    def _store(self, batch: list[Record]) -> None:
+        try:
+            rows = self._admitted(batch)
+            for table in ORDER:
+                if records := [record for record in rows if record.table is table]:
+                    self._insert(table, records)
+        except Exception:
+            self._doubt_until = max(self._doubt_until or 0, batch[-1].seq)
+            self._sink.settle()
+            raise
+
+    def _admitted(self, batch: list[Record]) -> list[Record]:
+        """Without the rows of projects that are not pinned here, and those that are dead letters already."""
+        refused: dict[str, str] = {}
+        for project_id in {record.project_id for record in batch}:
+            try:
+                self._guard.check(project_id)
+            except CrossingRefused as refusal:
+                refused[project_id] = refusal.public_text
+        buried = self._buried(batch)
+        rows = []
+        for record in batch:
+            if record.seq in buried:
+                continue
+            if record.project_id in refused:
+                self._bury(record, refused[record.project_id], refused=1)
+            else:
+                rows.append(record)
+        return rows
+
+    def _buried(self, batch: list[Record]) -> set[int]:
+        dead = self._log_store.dead_letters(batch[0].seq - 1)
+        return {record.seq for record, _ in dead}
+
+    def _insert(self, table: Table, records: list[Record]) -> None:
+        """One insert, in doubt of what is missing; a refused one is halved until the bad row is alone."""
+        if records[0].seq <= (self._doubt_until or 0):
+            records = self._sink.missing(table, records)
+            self._step(f"looked:{table.value}")
+        if not records:
+            return
+        self._step(f"inserting:{table.value}")
+        try:
+            self._sink.insert(table, records)
+        except RowsRefused as refusal:
+            if len(records) == 1:
+                self._bury(records[0], refusal.cause)
+                return
+            self._doubt_until = max(self._doubt_until or 0, records[-1].seq)
+            middle = len(records) // 2
+            self._insert(table, records[:middle])
+            self._insert(table, records[middle:])
+            return
+        self._stats = self._stats._replace(rows=self._stats.rows + len(records))
+        self._step(f"inserted:{table.value}")
+
+    def _bury(self, record: Record, reason: str, refused: int = 0) -> None:
+        self._log_store.dead_letter(record, reason)
+        stats = self._stats
+        self._stats = stats._replace(dead_letters=stats.dead_letters + 1, refused=stats.refused + refused)
+        _log.warning("row %d of %s became a dead letter: %s", record.seq, record.project_id, reason)
+        self._step("buried")
+
+    def _commit(self, batch: list[Record]) -> None:
+        self._step("committing")
+        with self._stored:
+            self._log_store.commit(batch[-1].seq)
+            self._stored.notify_all()
+        self._batch_rows = min(self._batch_rows * 2, self._most_rows)
+        self._stats = self._stats._replace(batches=self._stats.batches + 1, last_error="")
+        self._step("committed")
+
+    def _failed(self, error: Exception) -> None:
+        """Smaller batches while it fails: a batch may be more than the store's memory allows."""
+        name = type(error).__name__
+        cause = getattr(error, "cause", "")
+        self._stats = self._stats._replace(failures=self._stats.failures + 1, last_error=cause or name)
+        self._batch_rows = max(min(SMALLEST_BATCH, self._most_rows), self._batch_rows // 2)
+        _log.warning("batch not stored, trying again: %s %s", name, cause, exc_info=not cause)

@@ -1,0 +1,210 @@
+"""The durable log of a cell of one machine, in one LMDB environment that one process opens once.
+
+Synced at each commit, and never with `writemap`: that flag returns before the data is on disk. Freed pages
+are used again, so the file grows to the most that ever waited and no further.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import lmdb
+
+from storage.log import Entry, LogFailed, LogFull, LogStats, Record
+from storage.log.codec import Decoder, Encoder, dead_of, dead_value, key_of, seq_of
+from storage.log.committer import Committer, Outcome
+
+FILL: Final = 0.8
+"""Appends stop at this part of the map: on a truly full one even deleting fails (measured)."""
+
+DELETE_STEP: Final = 2_000
+"""Records deleted in one transaction: appends wait no longer than one step."""
+
+READ_BYTES: Final = 32 << 20
+"""A read stops after so many bytes, and takes one record at least."""
+
+_ROW_OVERHEAD: Final = 32
+_CURSOR: Final = b"cursor"
+_LOG_ID: Final = b"log_id"
+
+
+class LmdbLog:
+    """DurableLog on LMDB. Make it with `open`; stop its writer before `close`."""
+
+    def __init__(self, *, env: lmdb.Environment, max_bytes: int) -> None:
+        self._env = env
+        self._entries = env.open_db(b"entries")
+        self._dead = env.open_db(b"dead")
+        self._meta = env.open_db(b"meta")
+        self._bound_bytes = int(max_bytes * FILL)
+        self._page_bytes = int(env.stat()["psize"])
+        self._grown = threading.Condition()
+        self._closed = False
+        self.log_id, self._cursor, self._last = self._recover()
+        self._committer = Committer(store=self._store, name="log-committer")
+
+    @classmethod
+    def open(cls, path: Path, *, max_bytes: int = 1 << 30) -> LmdbLog:
+        """Opens the log in the folder `path`, or makes it there. The file is `max_bytes` at most."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        size = -(-max_bytes // 4096) * 4096
+        env = lmdb.open(os.fspath(path), map_size=size, max_dbs=3, mode=0o600, readahead=False)
+        return cls(env=env, max_bytes=size)
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        """Stores all entries or none, synced; answers the first one's `seq`."""
+        if not entries:
+            raise ValueError("an append has at least one entry")
+        return await self._committer.append(entries)
+
+    def read(self, after: int, limit: int) -> list[Record]:
+        """The records beyond `after`. The transaction is closed on return: an open one stops page reuse."""
+        decoder, records, size = Decoder(), list[Record](), 0
+        with self._env.begin(db=self._entries) as txn, txn.cursor() as cursor:
+            if not cursor.set_range(key_of(after + 1)):
+                return records
+            for key, value in cursor.iternext():
+                size += len(value)
+                if len(records) >= limit or (records and size > READ_BYTES):
+                    break
+                records.append(decoder.record(key, value))
+        return records
+
+    def commit(self, seq: int) -> None:
+        """Moves the cursor first, then deletes in steps: what a kill leaves between, `open` removes."""
+        if not self._cursor <= seq <= self._last:
+            raise ValueError(f"cursor {self._cursor} can't move to {seq}: the log ends at {self._last}")
+        with _typed_errors(), self._env.begin(write=True) as txn:
+            txn.put(_CURSOR, key_of(seq), db=self._meta)
+            more = self._delete_step(txn, seq)
+        self._cursor = seq
+        if more:
+            self._purge(seq)
+
+    def cursor(self) -> int:
+        """Everything up to here is stored or a dead letter."""
+        return self._cursor
+
+    def wait_for(self, after: int, timeout_s: float) -> bool:
+        """Blocks until something lies beyond `after`."""
+        with self._grown:
+            self._grown.wait_for(lambda: self._last > after or self._closed, timeout_s)
+            return self._last > after
+
+    def dead_letter(self, record: Record, reason: str) -> None:
+        """Keeps a record that can't be stored, under its own `seq`."""
+        with _typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
+            txn.put(key_of(record.seq), dead_value(record, reason))
+
+    def dead_letters(self, after: int = 0) -> list[tuple[Record, str]]:
+        """Dead records beyond `after`, in order."""
+        with self._env.begin(db=self._dead) as txn, txn.cursor() as cursor:
+            found = cursor.set_range(key_of(after + 1))
+            return [dead_of(key, value) for key, value in cursor.iternext()] if found else []
+
+    def stats(self) -> LogStats:
+        """Counters and space of now; space is pages in use, not the size of the file."""
+        with self._env.begin() as txn:
+            dead = int(txn.stat(self._dead)["entries"])
+            used = self._used_bytes(txn)
+        return LogStats(self._last, self._cursor, self._last - self._cursor, dead, used, self._bound_bytes)
+
+    def scan(self, needle: bytes) -> tuple[int, int]:
+        """Looks into every key and value of every table of the environment."""
+        examined = hits = 0
+        with self._env.begin() as txn:
+            for db in (self._entries, self._dead, self._meta):
+                with txn.cursor(db) as cursor:
+                    for key, value in cursor.iternext():
+                        examined += 1
+                        hits += needle in key or needle in value
+        return examined, hits
+
+    def close(self) -> None:
+        """Commits what waits, then closes."""
+        if self._closed:
+            return
+        self._committer.close()
+        with self._grown:
+            self._closed = True
+            self._grown.notify_all()
+        self._env.close()
+
+    def _recover(self) -> tuple[str, int, int]:
+        with _typed_errors(), self._env.begin(db=self._meta, write=True) as txn:
+            stored_id, stored_cursor = txn.get(_LOG_ID), txn.get(_CURSOR)
+            log_id = stored_id.decode() if stored_id else f"log_{secrets.token_hex(8)}"
+            if not stored_id:
+                txn.put(_LOG_ID, log_id.encode())
+            cursor = seq_of(stored_cursor) if stored_cursor else 0
+            last = self._last_seq(txn, cursor)
+        self._purge(cursor)
+        return log_id, cursor, last
+
+    def _store(self, appends: list[Sequence[Entry]]) -> list[Outcome]:
+        """One commit for all appends; one that would pass the bound is refused, and the rest goes on."""
+        outcomes: list[Outcome] = []
+        encoder, items = Encoder(), list[tuple[bytes, bytes]]()
+        with _typed_errors(), self._env.begin(db=self._entries, write=True) as txn:
+            # The numbers come from the file, not from memory: a commit may have failed after it was written.
+            seq = self._last_seq(txn, self._cursor) + 1
+            room = self._bound_bytes - self._used_bytes(txn)
+            for entries in appends:
+                room -= (size := sum([len(entry.row) + _ROW_OVERHEAD for entry in entries]))
+                if room < 0:
+                    room += size
+                    outcomes.append(LogFull())
+                    continue
+                outcomes.append(seq)
+                items.extend([(key_of(seq + at), encoder.value(entry)) for at, entry in enumerate(entries)])
+                seq += len(entries)
+            if items:
+                with txn.cursor() as cursor:
+                    cursor.putmulti(items, append=True)
+        with self._grown:
+            self._last = seq - 1
+            self._grown.notify_all()
+        return outcomes
+
+    def _last_seq(self, txn: lmdb.Transaction, cursor_seq: int) -> int:
+        with txn.cursor(self._entries) as cursor:
+            return max(cursor_seq, seq_of(bytes(cursor.key()))) if cursor.last() else cursor_seq
+
+    def _used_bytes(self, txn: lmdb.Transaction) -> int:
+        stats = [txn.stat(db) for db in (self._entries, self._dead, self._meta)]
+        pages = sum(s["branch_pages"] + s["leaf_pages"] + s["overflow_pages"] for s in stats)
+        return int(pages) * self._page_bytes
+
+    def _purge(self, seq: int) -> None:
+        more = True
+        while more:
+            with _typed_errors(), self._env.begin(write=True) as txn:
+                more = self._delete_step(txn, seq)
+
+    def _delete_step(self, txn: lmdb.Transaction, seq: int) -> bool:
+        end = key_of(seq)
+        with txn.cursor(self._entries) as cursor:
+            left = cursor.first()
+            for _ in range(DELETE_STEP):
+                if not left or bytes(cursor.key()) > end:
+                    return False
+                cursor.delete()
+                left = bool(cursor.key())
+            return left and bytes(cursor.key()) <= end
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    """Turns the driver's errors into ours: no space is LogFull, the rest LogFailed."""
+    try:
+        yield
+    except (lmdb.MapFullError, lmdb.TxnFullError, lmdb.DiskError) as error:
+        raise LogFull from error
+    except lmdb.Error as error:
+        raise LogFailed(detail="the log could not be committed") from error
