@@ -21,7 +21,7 @@ class ConfigError(Exception):
 def load(
     kind: type[T], *, section: str, file: Path | None = None, overrides: Mapping[str, Any] | None = None
 ) -> T:
-    """Reads `[section]` of a TOML file, then SANKOFA_<SECTION>_<FIELD>, then `overrides`. Later wins.
+    """Reads `[section]` of a file, then SANKOFA_<SECTION>_<FIELD>, then `overrides`. Later wins.
 
     A value from the environment is JSON where the field is a list or a struct. Raises ConfigError.
     """
@@ -40,10 +40,11 @@ def load(
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """All sections of a TOML file. Raises ConfigError."""
+    """All sections of a TOML (or .json) file. Raises ConfigError."""
     try:
-        return tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text()
+        return msgspec.json.decode(text, type=dict) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.MsgspecError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

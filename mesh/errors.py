@@ -19,6 +19,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 DOMAIN = "sankofa"

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
-from sankofa.residency.v1.error_pb2 import ErrorReason
-from sankofa.residency.v1.options_pb2 import Plane, Subject
 
 from mesh.directory import Directory
 from mesh.errors import CrossingRefused
 from mesh.planes import INTERNAL_PLANES, Named, subject_of
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from sankofa.residency.v1.options_pb2 import Plane, Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import Message
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
-from sankofa.residency.v1.ledger_pb2 import Side, Verdict
-from sankofa.residency.v1.options_pb2 import Plane
 
 from mesh.errors import CrossingRefused, SankofaError
 from mesh.guard import Guard
 from mesh.ledger import EdgeKey, Ledger
 from mesh.planes import UNTRACED, plane_of, requests_in, rows_in, shape_of
 from mesh.telemetry import REFUSED, VERDICT, extract
+from sankofa.residency.v1.ledger_pb2 import Side, Verdict
+from sankofa.residency.v1.options_pb2 import Plane
 
 
 @dataclass(frozen=True, slots=True)

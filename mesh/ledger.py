@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from sankofa.residency.v1.ledger_pb2 import Edge, ReportRequest, Side, Verdict, Witness
-from sankofa.residency.v1.options_pb2 import Plane
 
 from mesh.identity import Identity
+from sankofa.residency.v1.ledger_pb2 import Edge, ReportRequest, Side, Verdict, Witness
+from sankofa.residency.v1.options_pb2 import Plane
 
 _SLOT_BYTES = 320
 _LABEL_BYTES = 286

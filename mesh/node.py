@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grpc
 from opentelemetry.trace import Tracer
-from sankofa.residency.v1.ledger_pb2 import Side
 
 from mesh.client import GuardedChannel
 from mesh.directory import Directory
@@ -14,6 +13,7 @@ from mesh.identity import Credentials, Identity
 from mesh.ledger import Ledger
 from mesh.regions import GLOBAL
 from mesh.server import OPTIONS
+from sankofa.residency.v1.ledger_pb2 import Side
 
 
 class Node:

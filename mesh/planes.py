@@ -9,11 +9,11 @@ from typing import Any
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
+from mesh.errors import CrossingRefused
 from sankofa.residency.v1 import options_pb2
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from sankofa.residency.v1.options_pb2 import Plane, Subject
-
-from mesh.errors import CrossingRefused
 
 THIRD_PARTY: dict[str, Plane] = {
     "/grpc.health.v1.Health/Check": Plane.PLANE_LOCAL,

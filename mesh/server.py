@@ -18,7 +18,6 @@ from google.protobuf.message import Message
 from grpc.aio import server as aio_server
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from sankofa.residency.v1.error_pb2 import ErrorReason
 
 from mesh.context import CallContext, current, enter
 from mesh.errors import SankofaError, Unauthenticated, to_status
@@ -27,6 +26,7 @@ from mesh.identity import Credentials, Identity
 from mesh.ledger import EdgeKey
 from mesh.planes import INTERNAL_PLANES, plane_of
 from mesh.telemetry import extract
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 log = logging.getLogger(__name__)
 

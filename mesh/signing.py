@@ -11,12 +11,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sankofa.registry.v1.registry_pb2 import Row, SignedRow, Signer
-from sankofa.residency.v1.error_pb2 import ErrorReason
 
 from mesh.certificates import ROW_SIGNER
 from mesh.errors import Forbidden
 from mesh.identity import Identity
+from sankofa.registry.v1.registry_pb2 import Row, SignedRow, Signer
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 _DOMAIN = b"sankofa.registry.v1.Row\x00"
 

@@ -54,14 +54,14 @@ class RefusalsAlways(Sampler):
 
     def get_description(self) -> str:
         """Name and ratio."""
-        return f"RefusalsAlways({self._ratio.get_description()})"  # type: ignore[no-untyped-call]
+        return f"RefusalsAlways({self._ratio.get_description()})"
 
 
 class CellExporter(SpanExporter):
     """Sends spans to the region's own cell over the guarded channel, on the event loop's thread."""
 
     def __init__(self, channel: grpc.aio.Channel, loop: asyncio.AbstractEventLoop) -> None:
-        self._stub: Any = TraceServiceStub(channel)  # type: ignore[no-untyped-call]
+        self._stub: Any = TraceServiceStub(channel)
         self._loop = loop
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sankofa.residency.v1.error_pb2 import ErrorReason
 
 from mesh.directory import Directory
 from mesh.errors import Unauthenticated
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 USER = "user"
 PROVISION = "provision"

@@ -1,0 +1,49 @@
+"""What a user may do in a project of this region, decided from the local directory alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sankofa.org.v1.org_pb2 import ProjectRole
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+from mesh.directory import Directory
+from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from mesh.tokens import USER, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user whose token and role in one project have been checked."""
+
+    user_id: str
+    home_region: str
+    role: ProjectRole
+
+
+def authorise(
+    directory: Directory, token: str | None, project_id: str, needs: ProjectRole, mutation: bool
+) -> Principal:
+    """The user behind a token, if they have at least the role `needs` in the project.
+
+    Raises Unauthenticated (no or bad token, or one of a region that may not vouch for this user), NotFound
+    (no such project here), Forbidden (role), Unavailable (the rows are past their lease: a mutation is not
+    decided on them, and that a row is missing from them says nothing).
+    """
+    claims = verify(token, directory=directory, audience=USER)
+    project = directory.project(project_id)
+    if project is None:
+        raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+    org = directory.org(project.org_id)
+    fresh = org is not None and directory.access_fresh(org.primary_region)
+    fact = directory.access(claims.subject, project_id)
+    if not fresh and (mutation or fact is None):
+        raise Unavailable(ErrorReason.ERROR_REASON_ACCESS_STALE)
+    if fact is None:
+        raise Forbidden
+    vouching = {fact.home_region} if org is None else {fact.home_region, org.primary_region}
+    if claims.issuer_region not in vouching:
+        raise Unauthenticated
+    if fact.role < needs:
+        raise Forbidden
+    return Principal(claims.subject, fact.home_region, fact.role)
