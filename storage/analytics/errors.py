@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sankofa.residency.v1.error_pb2 import ErrorReason
-
 from mesh.errors import CrossingRefused, InvalidInput, SankofaError, Unavailable
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 
 class StoreUnavailable(Unavailable):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sankofa.residency.v1.error_pb2 import ErrorReason
-
 from storage.analytics.errors import StoreRefused
 
 

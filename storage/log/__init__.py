@@ -11,9 +11,9 @@ from enum import Enum
 from typing import ClassVar, NamedTuple, Protocol
 
 import msgspec
-from sankofa.residency.v1.error_pb2 import ErrorReason
 
 from mesh.errors import Unavailable
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 
 class Table(Enum):
