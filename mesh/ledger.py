@@ -89,11 +89,9 @@ class Ledger:
                 with mmap.mmap(file.fileno(), 0) as data:
                     yield path, _read(data, closed=True)
 
-    def close(self, *, reported: bool) -> None:
-        """Lets go of the file; removes it once its final counters are stored elsewhere."""
+    def close(self) -> None:
+        """Lets go of the file. It stays, as after a kill, until a process of the region has reported it whole."""
         self._map.close()
-        if reported:
-            self._path.unlink(missing_ok=True)
         self._file.close()
 
     def _add(self, key: EdgeKey, *amounts: int) -> None:
