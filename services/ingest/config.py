@@ -1,0 +1,24 @@
+"""Settings of ingest: section [ingest], environment SANKOFA_INGEST_*."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sizes and times of the region's way in."""
+
+    writer_batch_rows: int = 50_000
+    """Most rows of one insert into the analytics store."""
+
+    writer_linger_ms: int = 250
+    """How long the writer waits for a batch to fill, milliseconds."""
+
+    span_queue: int = 50_000
+    """Spans that may wait for their insert; beyond it the oldest are dropped and counted."""
+
+    span_flush_ms: int = 500
+    """Time between two inserts of spans, milliseconds."""
+
+    ledger_flush_ms: int = 1_000
+    """Time between two inserts of ledger counters, milliseconds."""

@@ -1,0 +1,96 @@
+"""One client request: stored whole, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mesh.directory import Directory
+from mesh.errors import Conflict, InvalidInput, NotFound
+from sankofa.ingest.v1.ingest_pb2 import AppendItem, Command
+from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.normalise import Origin, alias_row, event_row, person_row
+from services.ingest.user_agent import UserAgents
+from storage.analytics.tables import AliasRow, Environment, EventRow, PeopleRow, seconds, tail
+from storage.log import Entry, Table
+
+_ENVIRONMENTS: dict[int, Environment] = {
+    ENVIRONMENT_LIVE: "live",
+    ENVIRONMENT_TEST: "test",
+}
+
+
+class Accepted(NamedTuple):
+    """A request's rows, in the order they are stored, and what to answer once they are durable."""
+
+    entries: list[Entry]
+    events: int
+    people: int
+    aliases: int
+    discarded: int
+    commands: list[Command]
+
+
+class Normaliser:
+    """Turns requests into rows. `now_ms` is the server's clock, milliseconds since 1970."""
+
+    def __init__(self, *, directory: Directory, user_agents: UserAgents, now_ms: Callable[[], int]) -> None:
+        self._directory = directory
+        self._user_agents = user_agents
+        self._now_ms = now_ms
+
+    def accept(self, item: AppendItem) -> Accepted:
+        """Aliases first, then people, then events, each in the order sent. Raises SankofaError."""
+        if not item.operations:
+            raise InvalidInput(ErrorReason.ERROR_REASON_NO_OPERATIONS)
+        origin = self._origin(item)
+        aliases: list[AliasRow] = []
+        people: list[PeopleRow] = []
+        events: list[EventRow] = []
+        commands: list[Command] = []
+        discarded = 0
+        for index, operation in enumerate(item.operations):
+            kind = operation.WhichOneof("kind")
+            if kind == "track":
+                event = event_row(operation.track, origin, index)
+                if event is None:
+                    discarded += 1
+                    continue
+                events.append(event[0])
+                if event[1] is not None:
+                    commands.append(event[1])
+            elif kind == "people":
+                person = person_row(operation.people, origin, index)
+                discarded += person is None
+                people += [person] if person else []
+            elif kind == "alias":
+                alias = alias_row(operation.alias, origin, index)
+                discarded += alias is None
+                aliases += [alias] if alias else []
+            else:
+                raise InvalidInput(ErrorReason.ERROR_REASON_UNKNOWN_OPERATION_TYPE)
+        entries = [Entry(Table.ALIASES, item.project_id, tail(row)) for row in aliases]
+        entries += [Entry(Table.PEOPLE, item.project_id, tail(row)) for row in people]
+        entries += [Entry(Table.EVENTS, item.project_id, tail(row)) for row in events]
+        return Accepted(entries, len(events), len(people), len(aliases), discarded, commands)
+
+    def _origin(self, item: AppendItem) -> Origin:
+        project = self._directory.project(item.project_id)
+        if project is None:
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        if project.state == "archived":
+            raise Conflict(ErrorReason.ERROR_REASON_PROJECT_ARCHIVED)
+        environment = _ENVIRONMENTS.get(item.environment)
+        if environment is None:
+            raise InvalidInput(detail="environment")
+        received_at_ms = self._now_ms()
+        return Origin(
+            project_id=item.project_id,
+            org_id=project.org_id,
+            environment=environment,
+            device=self._user_agents.read(item.user_agent),
+            idempotency_key=item.idempotency_key,
+            received_at_ms=received_at_ms,
+            received_at=seconds(received_at_ms),
+        )

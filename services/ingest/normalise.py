@@ -1,0 +1,193 @@
+"""Operations as clients send them → rows. The rules are those of the public API's "Ingestion" chapter.
+
+Pure: no clock, no directory, no disk. A required field that is missing, or a bag that is not a JSON object,
+raises InvalidInput with its reason; a garbage id gives no row.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from mesh.errors import InvalidInput
+from sankofa.ingest.v1.ingest_pb2 import Alias, Command, People, Track
+from sankofa.residency.v1.error_pb2 import (
+    ERROR_REASON_INVALID_BODY,
+    ERROR_REASON_MISSING_ALIAS_ID,
+    ERROR_REASON_MISSING_DISTINCT_ID,
+    ERROR_REASON_MISSING_EVENT_NAME,
+    ErrorReason,
+)
+from services.ingest import ids, timestamps
+from services.ingest.user_agent import Device
+from storage.analytics.tables import AliasRow, Environment, EventRow, PeopleRow
+
+SCREEN_EVENTS = frozenset({"$screen", "$screen_view"})
+_GARBAGE = re.compile(r"gzip|\*/\*|deflate|identity|accept", re.IGNORECASE | re.ASCII)
+_SHORTEST_ID = 2
+_ABSENT = msgspec.Raw()
+_EMPTY_BAG = msgspec.Raw(b"{}")
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What all operations of one request share. `received_at` is the server's time as the store reads it."""
+
+    project_id: str
+    org_id: str
+    environment: Environment
+    device: Device
+    idempotency_key: str
+    received_at_ms: int
+    received_at: msgspec.Raw
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False, rename=lambda name: f"${name}"):
+    """The properties that ingest reads. msgspec checks the syntax of all others on its way past them."""
+
+    timestamp: msgspec.Raw = _ABSENT
+    time: msgspec.Raw = _ABSENT
+    session_id: msgspec.Raw = _ABSENT
+    screen_name: msgspec.Raw = _ABSENT
+    os: msgspec.Raw = _ABSENT
+    browser: msgspec.Raw = _ABSENT
+    device_model: msgspec.Raw = _ABSENT
+
+
+_KNOWN = msgspec.json.Decoder(_Known)
+_STRING = msgspec.json.Decoder(str)
+_TRAITS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOTHING = _Known()
+
+
+def event_row(track: Track, origin: Origin, index: int) -> tuple[EventRow, Command | None] | None:
+    """The row of an event and what the SDK should do next; None for a garbage distinct_id."""
+    event_name, distinct_id = track.event_name, track.distinct_id
+    _require(event_name, ERROR_REASON_MISSING_EVENT_NAME)
+    _require(distinct_id, ERROR_REASON_MISSING_DISTINCT_ID)
+    if _is_garbage(distinct_id):
+        return None
+    sent, defaults = _known(track.properties), _known(track.default_properties)
+    device = origin.device
+    row = EventRow(
+        id=_event_id(track.event_id, origin, index),
+        event_id=track.event_id,
+        project_id=origin.project_id,
+        org_id=origin.org_id,
+        environment=origin.environment,
+        event_name=event_name,
+        distinct_id=distinct_id,
+        timestamp_ms=_time(track.timestamp, sent, origin.received_at_ms),
+        received_at=origin.received_at,
+        session_id=_text(sent.session_id),
+        os=_text(sent.os) or _text(defaults.os) or device.os,
+        browser=_text(sent.browser) or _text(defaults.browser) or device.browser,
+        device_model=_text(sent.device_model) or _text(defaults.device_model) or device.device_model,
+        lib_version=track.lib_version,
+        properties=_bag(track.properties),
+        default_properties=_bag(track.default_properties),
+    )
+    screen = Command(screen=_text(sent.screen_name)) if event_name in SCREEN_EVENTS else None
+    return row, screen
+
+
+def person_row(people: People, origin: Origin, index: int) -> PeopleRow | None:
+    """The row of a person's traits; None for a garbage distinct_id."""
+    _require(people.distinct_id, ERROR_REASON_MISSING_DISTINCT_ID)
+    if _is_garbage(people.distinct_id):
+        return None
+    return PeopleRow(
+        id=_operation_id(origin, index),
+        project_id=origin.project_id,
+        org_id=origin.org_id,
+        environment=origin.environment,
+        distinct_id=people.distinct_id,
+        timestamp_ms=_time(people.timestamp, _NOTHING, origin.received_at_ms),
+        received_at=origin.received_at,
+        traits=_traits(people.properties),
+    )
+
+
+def alias_row(alias: Alias, origin: Origin, index: int) -> AliasRow | None:
+    """The row of an alias; None where either id is garbage: it would make strangers one person."""
+    _require(alias.alias_id, ERROR_REASON_MISSING_ALIAS_ID)
+    _require(alias.distinct_id, ERROR_REASON_MISSING_DISTINCT_ID)
+    if _is_garbage(alias.distinct_id) or _is_garbage(alias.alias_id):
+        return None
+    return AliasRow(
+        id=_operation_id(origin, index),
+        project_id=origin.project_id,
+        org_id=origin.org_id,
+        environment=origin.environment,
+        alias_id=alias.alias_id,
+        distinct_id=alias.distinct_id,
+        timestamp_ms=_time(alias.timestamp, _NOTHING, origin.received_at_ms),
+        received_at=origin.received_at,
+    )
+
+
+def _require(value: str, reason: ErrorReason) -> None:
+    if not value:
+        raise InvalidInput(reason)
+
+
+def _is_garbage(distinct_id: str) -> bool:
+    """Ids that come from a header put in the wrong place."""
+    return len(distinct_id) < _SHORTEST_ID or _GARBAGE.search(distinct_id) is not None
+
+
+def _event_id(event_id: str, origin: Origin, index: int) -> str:
+    if event_id:
+        return ids.id_of_event_id(origin.project_id, origin.environment, event_id)
+    return _operation_id(origin, index)
+
+
+def _operation_id(origin: Origin, index: int) -> str:
+    if origin.idempotency_key:
+        return ids.id_of_key(origin.project_id, origin.environment, origin.idempotency_key, index)
+    return ids.random_id()
+
+
+def _time(sent: str, known: _Known, received_at_ms: int) -> int:
+    """The first that parses: a client's valid time is never overwritten."""
+    parsed = timestamps.parse(sent)
+    if parsed is None and known.timestamp is not _ABSENT:
+        parsed = timestamps.parse(_text(known.timestamp))
+    if parsed is None and known.time is not _ABSENT:
+        parsed = timestamps.parse(_text(known.time))
+    return received_at_ms if parsed is None else parsed
+
+
+def _bag(sent: bytes) -> msgspec.Raw:
+    return msgspec.Raw(sent) if sent else _EMPTY_BAG
+
+
+def _known(bag: bytes) -> _Known:
+    """Reads a bag, and checks all of it: one row that ClickHouse can't read fails a whole insert."""
+    if not bag:
+        return _NOTHING
+    try:
+        bag.decode()  # msgspec does not look at the UTF-8 of what it passes by
+        return _KNOWN.decode(bag)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidInput(ERROR_REASON_INVALID_BODY) from None
+
+
+def _traits(bag: bytes) -> dict[str, str]:
+    if not bag:
+        return {}
+    try:
+        return {key: bytes(value).decode() for key, value in _TRAITS.decode(bag).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidInput(ERROR_REASON_INVALID_BODY) from None
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """A string's text or a number's digits; empty for anything else and for nothing."""
+    if raw is _ABSENT:
+        return ""
+    try:
+        return _STRING.decode(raw)
+    except msgspec.ValidationError:
+        json = bytes(raw)
+        return json.decode() if json[:1] in b"-0123456789" else ""

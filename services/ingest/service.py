@@ -1,0 +1,74 @@
+"""The Append stream: a frame in, one commit, a frame of answers out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from mesh.context import current
+from mesh.errors import SankofaError, Unavailable
+from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
+from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceServicer
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.core import Accepted, Normaliser
+from storage.log import DurableLog
+
+Answers = AsyncIterator[AppendResponse]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class IngestService(IngestServiceServicer):
+    """Takes a region's events."""
+
+    def __init__(self, *, log: DurableLog, normaliser: Normaliser) -> None:
+        self._log = log
+        self._normaliser = normaliser
+
+    async def Append(self, request_iterator: AsyncIterator[AppendRequest], context: Context) -> Answers:
+        """One frame after the other, as they come."""
+        async for frame in request_iterator:
+            yield await self._stored(frame)
+
+    async def _stored(self, frame: AppendRequest) -> AppendResponse:
+        """Guards and reads each request by itself, makes all that passed durable at once, then answers."""
+        admit = current().admit
+        outcomes = [self._decide(item, admit(item)) for item in frame.items]
+        entries = [
+            entry for outcome in outcomes if isinstance(outcome, Accepted) for entry in outcome.entries
+        ]
+        refused: ErrorReason | None = None
+        if entries:
+            try:
+                await self._log.append(entries)
+            except Unavailable as error:
+                refused = error.reason
+        pairs = zip(frame.items, outcomes, strict=True)
+        return AppendResponse(results=[_result(item, outcome, refused) for item, outcome in pairs])
+
+    def _decide(self, item: AppendItem, refused: SankofaError | None) -> Accepted | ErrorReason:
+        if refused is not None:
+            return refused.reason
+        try:
+            return self._normaliser.accept(item)
+        except SankofaError as error:
+            return error.reason
+
+
+def _result(
+    item: AppendItem, outcome: Accepted | ErrorReason, not_stored: ErrorReason | None
+) -> AppendResult:
+    """What has nothing to store is answered whatever the log said."""
+    if not isinstance(outcome, Accepted):
+        return AppendResult(request_id=item.request_id, error=outcome)
+    if outcome.entries and not_stored is not None:
+        return AppendResult(request_id=item.request_id, error=not_stored)
+    return AppendResult(
+        request_id=item.request_id,
+        events=outcome.events,
+        people=outcome.people,
+        aliases=outcome.aliases,
+        discarded=outcome.discarded,
+        commands=outcome.commands,
+    )
