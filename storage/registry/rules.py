@@ -5,10 +5,11 @@ The registry and every directory decide by these rules, so that neither needs to
 
 from __future__ import annotations
 
-from sankofa.registry.v1.registry_pb2 import Row
-from sankofa.residency.v1.environment_pb2 import Environment
+from typing import NamedTuple
 
 from mesh.errors import Conflict, InvalidInput
+from sankofa.registry.v1.registry_pb2 import Row
+from sankofa.residency.v1.environment_pb2 import Environment
 
 MAX_EPOCH = 2**63 - 1
 """What a signed 64-bit column holds."""
@@ -16,8 +17,18 @@ MAX_EPOCH = 2**63 - 1
 MAX_ID_BYTES = 200
 """Two of them with a separator are within LMDB's 511-byte keys."""
 
+OF_ONE_REGION = ("pin", "api_key")
+"""Kinds that only their own region, and the router, keep."""
+
 RowKey = tuple[str, tuple[str | bytes, ...]]
 """The kind of a row ("pin", "api_key", …) and the key that it has within its kind."""
+
+
+class Position(NamedTuple):
+    """A place in the change feed. Another feed_id means another store: compare everything."""
+
+    feed_id: str
+    seq: int
 
 
 def key_of(row: Row) -> RowKey:

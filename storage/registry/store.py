@@ -6,30 +6,22 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
-from sankofa.registry.v1.registry_pb2 import SignedRow
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from sqlalchemy import bindparam, select, tuple_, union_all, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.errors import Conflict, Forbidden, Unavailable
+from sankofa.registry.v1.registry_pb2 import SignedRow
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.registry.engine import WRITE, open_engine
-from storage.registry.rules import RowKey, check_form, key_of, supersedes
-from storage.registry.tables import OF_ONE_REGION, TABLES, feed
+from storage.registry.rules import OF_ONE_REGION, Position, RowKey, check_form, key_of, supersedes
+from storage.registry.tables import TABLES, feed
 
 _log = logging.getLogger(__name__)
 
 _KEYS_A_QUERY = 500
 """Bound parameters a statement: far under what SQLite and asyncpg take."""
-
-
-class Position(NamedTuple):
-    """A place in the change feed. Another feed_id means another store: compare everything."""
-
-    feed_id: str
-    seq: int
 
 
 class RegistryStore:

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Table,
 )
 
+from storage.registry.rules import OF_ONE_REGION
+
 metadata = MetaData()
 
 feed = Table(
@@ -66,9 +68,6 @@ TABLES: dict[str, Table] = {
     "login_hint": _facts("login_hints", _key("hint")),
 }
 """Kind of a row → its table."""
-
-OF_ONE_REGION = ("pin", "api_key")
-"""Kinds that a watch may ask of one region only."""
 
 for _kind in OF_ONE_REGION:
     Index(f"{TABLES[_kind].name}_by_region", TABLES[_kind].c.region, TABLES[_kind].c.seq)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, LoginHint, Org, Pin, Row, SignedRow, Signer
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from sankofa.registry.v1.registry_pb2 import ApiKey, Org, Pin, Row, SignedRow
 from storage.registry.engine import open_engine
 from storage.registry.store import RegistryStore
 from storage.registry.tables import metadata
+from tests.support.nodes import EU, US
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.rows import api_key, hint, jwt_key, org, pin, signed, signer
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
-
-EU, US = "eu-west-1", "us-east-1"
 
 
 @pytest.fixture(scope="module")
@@ -47,44 +46,12 @@ async def store(url: str) -> AsyncIterator[RegistryStore]:
     await opened.close()
 
 
-def signer(region: str) -> SignedRow:
-    return SignedRow(row=Row(region=region, signer=Signer(key_id=f"signer-{region}", certificate_der=b"x")))
-
-
-def signed(row: Row) -> SignedRow:
-    return SignedRow(row=row, signer_key_id=f"signer-{row.region}", signature=b"checked elsewhere")
-
-
-def pin(project: str, region: str = EU, org: str = "org_1") -> SignedRow:
-    return signed(Row(region=region, pin=Pin(project_id=project, org_id=org)))
-
-
-def api_key(secret: str, project: str = "proj_1", region: str = EU, *, revoked: bool = False) -> SignedRow:
-    digest = hashlib.sha256(secret.encode()).digest()
-    key = ApiKey(
-        key_hash=digest,
-        key_id=f"key_{secret}",
-        project_id=project,
-        environment="ENVIRONMENT_LIVE",
-        revoked=revoked,
-    )
-    return signed(Row(region=region, api_key=key))
-
-
-def org(name: str, region: str = EU, epoch: int = 1) -> SignedRow:
-    return signed(Row(region=region, org=Org(org_id=name, epoch=epoch)))
-
-
-def hint(value: str, region: str = EU) -> SignedRow:
-    return signed(Row(region=region, login_hint=LoginHint(hint=value)))
-
-
 async def rows_after(store: RegistryStore, seq: int, region: str | None = None) -> list[SignedRow]:
     return [row for _, row in await store.changes(seq, region, 1000)]
 
 
 async def test_a_repeat_changes_nothing_and_takes_no_number(store: RegistryStore) -> None:
-    rows = [pin("proj_1"), api_key("a"), org("org_1"), hint("h")]
+    rows = [pin("proj_1", EU), api_key("a", EU), org("org_1", EU), hint("h", EU)]
     first = await store.put(rows)
     assert await store.put(rows) == first == await store.position()
 
@@ -92,18 +59,15 @@ async def test_a_repeat_changes_nothing_and_takes_no_number(store: RegistryStore
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (pin("proj_1"), pin("proj_1", region=US)),
-        (pin("proj_1"), pin("proj_1", org="org_2")),
-        (api_key("a"), api_key("a", project="proj_2")),
-        (api_key("a"), api_key("a", region=US)),
-        (hint("h"), hint("h", region=US)),
-        (org("org_1"), org("org_1", region=US)),
-        (org("org_1"), org("org_1", region=US, epoch=2)),
-        (pin("proj_1"), api_key("a", region=US)),
-        (
-            signed(Row(region=EU, jwt_key=JwtKey(kid="k", public_key=b"1" * 32))),
-            signed(Row(region=EU, jwt_key=JwtKey(kid="k", public_key=b"2" * 32))),
-        ),
+        (pin("proj_1", EU), pin("proj_1", US)),
+        (pin("proj_1", EU), pin("proj_1", EU, org="org_2")),
+        (api_key("a", EU), api_key("a", EU, "proj_2")),
+        (api_key("a", EU), api_key("a", US)),
+        (hint("h", EU), hint("h", US)),
+        (org("org_1", EU), org("org_1", US)),
+        (org("org_1", EU), org("org_1", US, epoch=2)),
+        (pin("proj_1", EU), api_key("a", US)),
+        (jwt_key(EU, fill=b"1"), jwt_key(EU, fill=b"2")),
     ],
 )
 async def test_a_second_value_of_what_is_written_once_is_a_conflict(
@@ -114,38 +78,38 @@ async def test_a_second_value_of_what_is_written_once_is_a_conflict(
         await store.put([second])
     assert (await rows_after(store, 0))[2:] in ([first], [])  # a login hint is in no feed
     with pytest.raises(Conflict):
-        await store.put([pin("proj_9"), pin("proj_9", region=US)])
+        await store.put([pin("proj_9", EU), pin("proj_9", US)])
 
 
 async def test_a_refused_batch_leaves_nothing(store: RegistryStore) -> None:
-    before = await store.put([pin("proj_1")])
+    before = await store.put([pin("proj_1", EU)])
     with pytest.raises(Conflict):
-        await store.put([pin("proj_2"), hint("h"), pin("proj_1", region=US)])
+        await store.put([pin("proj_2", EU), hint("h", EU), pin("proj_1", US)])
     assert await store.position() == before
     assert await store.find_login_hint("h") is None
     assert await rows_after(store, before.seq) == []
 
 
 async def test_a_revoked_key_is_never_revoked_back(store: RegistryStore) -> None:
-    await store.put([api_key("a")])
-    revoked = await store.put([api_key("a", revoked=True)])
-    assert await store.put([api_key("a")]) == revoked
+    await store.put([api_key("a", EU)])
+    revoked = await store.put([api_key("a", EU, revoked=True)])
+    assert await store.put([api_key("a", EU)]) == revoked
     assert (await rows_after(store, revoked.seq - 1))[0].row.api_key.revoked
 
 
 async def test_a_newer_epoch_of_the_same_region_replaces_and_an_older_changes_nothing(
     store: RegistryStore,
 ) -> None:
-    await store.put([org("org_1", epoch=2)])
-    after = await store.put([org("org_1", epoch=3)])
-    assert await store.put([org("org_1", epoch=1)]) == after
-    assert await rows_after(store, 2) == [org("org_1", epoch=3)]
+    await store.put([org("org_1", EU, epoch=2)])
+    after = await store.put([org("org_1", EU, epoch=3)])
+    assert await store.put([org("org_1", EU, epoch=1)]) == after
+    assert await rows_after(store, 2) == [org("org_1", EU, epoch=3)]
 
 
 async def test_a_row_whose_signer_is_not_stored_is_refused(store: RegistryStore) -> None:
     with pytest.raises(Forbidden):
-        await store.put([pin("proj_1", region="af-south-1")])
-    await store.put([signer("af-south-1"), pin("proj_1", region="af-south-1")])
+        await store.put([pin("proj_1", "af-south-1")])
+    await store.put([signer("af-south-1"), pin("proj_1", "af-south-1")])
 
 
 @pytest.mark.parametrize(
@@ -166,23 +130,23 @@ async def test_a_malformed_row_is_refused_before_the_database(store: RegistrySto
 
 
 async def test_the_feed_gives_each_change_once_in_order_with_signers_first(store: RegistryStore) -> None:
-    await store.put([pin("proj_1"), api_key("a"), api_key("b")])
-    await store.put([org("org_1"), api_key("a", revoked=True)])
+    await store.put([pin("proj_1", EU), api_key("a", EU), api_key("b", EU)])
+    await store.put([org("org_1", EU), api_key("a", EU, revoked=True)])
     changes = await store.changes(0, None, 1000)
     assert [row for _, row in changes] == [
         signer(EU),
         signer(US),
-        pin("proj_1"),
-        api_key("b"),
-        org("org_1"),
-        api_key("a", revoked=True),
+        pin("proj_1", EU),
+        api_key("b", EU),
+        org("org_1", EU),
+        api_key("a", EU, revoked=True),
     ]
     numbers = [seq for seq, _ in changes]
     assert numbers == sorted(set(numbers)) and numbers[-1] == (await store.position()).seq
 
 
 async def test_the_feed_resumes_after_any_number_in_pages(store: RegistryStore) -> None:
-    await store.put([pin(f"proj_{n}") for n in range(25)])
+    await store.put([pin(f"proj_{n}", EU) for n in range(25)])
     whole, paged, seq = await store.changes(0, None, 1000), [], 0
     while page := await store.changes(seq, None, 10):
         paged += page
@@ -193,14 +157,14 @@ async def test_the_feed_resumes_after_any_number_in_pages(store: RegistryStore) 
 async def test_a_region_gets_only_its_own_pins_and_keys_but_all_orgs_signers_and_token_keys(
     store: RegistryStore,
 ) -> None:
-    token_key = signed(Row(region=US, jwt_key=JwtKey(kid="k", public_key=b"1" * 32)))
-    await store.put([pin("proj_1"), api_key("a"), hint("h")])
-    await store.put([pin("proj_2", US), api_key("b", "proj_2", US), org("org_2", US), token_key])
+    token_key = jwt_key(US)
+    await store.put([pin("proj_1", EU), api_key("a", EU), hint("h", EU)])
+    await store.put([pin("proj_2", US), api_key("b", US, "proj_2"), org("org_2", US), token_key])
     assert await rows_after(store, 0, EU) == [
         signer(EU),
         signer(US),
-        pin("proj_1"),
-        api_key("a"),
+        pin("proj_1", EU),
+        api_key("a", EU),
         org("org_2", US),
         token_key,
     ]
@@ -216,17 +180,17 @@ async def test_numbers_of_concurrent_writers_have_no_gap_and_no_twin(store: Regi
     other = await RegistryStore.open(url)
     writers = (store, other)
     await asyncio.gather(
-        *(writers[n % 2].put([pin(f"proj_{n}"), api_key(f"{n}", f"proj_{n}")]) for n in range(12))
+        *(writers[n % 2].put([pin(f"proj_{n}", EU), api_key(f"{n}", EU, f"proj_{n}")]) for n in range(12))
     )
     await other.close()
     assert [seq for seq, _ in await store.changes(0, None, 100)] == list(range(1, 27))
 
 
 async def test_rows_and_feed_id_survive_a_restart(store: RegistryStore, url: str) -> None:
-    before = await store.put([pin("proj_1")])
+    before = await store.put([pin("proj_1", EU)])
     again = await RegistryStore.open(url)
     assert await again.position() == before
-    assert await rows_after(again, 2) == [pin("proj_1")]
+    assert await rows_after(again, 2) == [pin("proj_1", EU)]
     assert await again.signers() == [signer(EU), signer(US)]
     await again.close()
 
@@ -246,7 +210,7 @@ async def test_rows_and_feed_id_survive_a_restart(store: RegistryStore, url: str
 async def test_the_database_itself_refuses_to_change_what_is_written_once(
     store: RegistryStore, url: str, sql: str
 ) -> None:
-    await store.put([pin("proj_1"), hint("h")])
+    await store.put([pin("proj_1", EU), hint("h", EU)])
     engine = await open_engine(url)
     foreign = {"TRUNCATE": "sqlite", "INSERT OR REPLACE": "postgresql"}
     mine = not any(sql.startswith(words) and engine.name == name for words, name in foreign.items())

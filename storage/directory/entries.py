@@ -1,0 +1,88 @@
+"""How each fact looks in LMDB: its database, its key, its value."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mesh.directory import AccessFact
+from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, Org, Pin, Row, SignedRow
+from storage.registry.rules import key_of
+
+DATABASES = ("meta", "regions", "signers", "jwt_keys", "orgs", "pins", "keys", "projects", "access")
+
+DATABASE_OF = {"signer": "signers", "jwt_key": "jwt_keys", "org": "orgs", "pin": "pins", "api_key": "keys"}
+"""Kind of a registry row → the database that holds it. Login hints are in no directory."""
+
+MAX_KEY_BYTES = 511
+"""LMDB's bound: a longer id is of nothing we know."""
+
+PRESENT, FORGOTTEN = True, False
+"""A pin that a full compare no longer found is forgotten and kept: a second value is refused for ever."""
+
+encode = msgspec.msgpack.Encoder().encode
+decode_pin = msgspec.msgpack.Decoder(tuple[str, str, bool]).decode
+"""region, org_id, present."""
+decode_key = msgspec.msgpack.Decoder(tuple[str, str, int, str, bool]).decode
+"""key_id, project_id, environment, region, revoked."""
+decode_org = msgspec.msgpack.Decoder(tuple[str, int]).decode
+"""primary region, epoch."""
+decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str]).decode
+"""place in the catalogue, display name, status, REST URL, federated address."""
+decode_project = msgspec.msgpack.Decoder(tuple[str, str, str]).decode
+"""org_id, name, state."""
+decode_access = msgspec.msgpack.Decoder(tuple[str, int, str, int]).decode
+"""org_id, role, home region, epoch."""
+decode_position = msgspec.msgpack.Decoder(tuple[str, int]).decode
+"""feed_id, seq."""
+
+
+def joined(*parts: str) -> bytes:
+    """A key of several ids; empty, which no entry has, where an id could be taken for two."""
+    return b"" if any("\0" in part for part in parts) else "\0".join(parts).encode()
+
+
+def access_key(primary_region: str, fact: AccessFact) -> bytes:
+    """Under the primary region, so that no region can write over another's rows."""
+    return joined(primary_region, fact.user_id, fact.project_id)
+
+
+def entry_of(signed: SignedRow) -> tuple[bytes, bytes]:
+    """The key and the value of a registry row."""
+    row, region = signed.row, signed.row.region
+    kind, parts = key_of(row)
+    key = parts[0] if isinstance(parts[0], bytes) else joined(*map(str, parts))
+    match kind:
+        case "signer":
+            return key, signed.SerializeToString(deterministic=True)
+        case "jwt_key":
+            return key, row.jwt_key.public_key
+        case "pin":
+            return key, encode((region, row.pin.org_id, PRESENT))
+        case "api_key":
+            fact = row.api_key
+            return key, encode((fact.key_id, fact.project_id, fact.environment, region, fact.revoked))
+        case "org":
+            return key, encode((region, row.org.epoch))
+    raise ValueError(f"no directory holds a {kind}")
+
+
+def row_of(kind: str, key: bytes, value: bytes) -> Row:
+    """The row that an entry was made from."""
+    match kind:
+        case "signer":
+            return SignedRow.FromString(value).row
+        case "jwt_key":
+            region, kid = key.decode().split("\0")
+            return Row(region=region, jwt_key=JwtKey(kid=kid, public_key=value))
+        case "pin":
+            region, org_id, _ = decode_pin(value)
+            return Row(region=region, pin=Pin(project_id=key.decode(), org_id=org_id))
+        case "api_key":
+            key_id, project_id, environment, region, revoked = decode_key(value)
+            fact = ApiKey(key_hash=key, key_id=key_id, project_id=project_id, revoked=revoked)
+            fact.environment = environment  # type: ignore[assignment]
+            return Row(region=region, api_key=fact)
+        case "org":
+            region, epoch = decode_org(value)
+            return Row(region=region, org=Org(org_id=key.decode(), epoch=epoch))
+    raise ValueError(f"no directory holds a {kind}")

@@ -1,0 +1,246 @@
+"""The directory of one region, or of the router, in one LMDB environment that each process opens once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from mesh.directory import AccessFact, ProjectFact
+from mesh.errors import Conflict, Forbidden, Unavailable
+from sankofa.org.v1.org_pb2 import ProjectRole
+from sankofa.registry.v1.registry_pb2 import Catalogue, RegionStatus, SignedRow
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.directory.entries import (
+    DATABASE_OF,
+    FORGOTTEN,
+    access_key,
+    decode_access,
+    decode_pin,
+    encode,
+    entry_of,
+    joined,
+    row_of,
+)
+from storage.directory.environment import MAP_BYTES, open_environment
+from storage.directory.reader import DirectoryReader, lease_key
+from storage.registry.rules import OF_ONE_REGION, Position, key_of, supersedes
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class LmdbDirectory(DirectoryReader):
+    """Reads as mesh.directory.Directory; its one writing process keeps it. Make it with `open`.
+
+    Each write is one synced transaction in a thread. `region` None is the router's: keys and pins of all.
+    """
+
+    _region: str | None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        region: str | None,
+        readonly: bool = False,
+        map_bytes: int = MAP_BYTES,
+        clock_ms: Callable[[], int] = wall_ms,
+    ) -> LmdbDirectory:
+        """Opens the folder `path`. Raises DirectoryMissing (readers only) and DirectoryUnusable."""
+        env, databases = open_environment(path, region=region, readonly=readonly, map_bytes=map_bytes)
+        directory = cls(env=env, databases=databases, clock_ms=clock_ms)
+        directory._region = region
+        return directory
+
+    def __init__(
+        self, *, env: lmdb.Environment, databases: dict[str, lmdb._Database], clock_ms: Callable[[], int]
+    ) -> None:
+        super().__init__(env=env, databases=databases, clock_ms=clock_ms)
+        self._region = None
+        self._writing = threading.Lock()
+        self._seen: set[tuple[str, bytes]] | None = None
+
+    def close(self) -> None:
+        """Waits for a write in progress, then closes the file."""
+        with self._writing:
+            self._env.close()
+
+    async def apply(self, rows: Sequence[SignedRow], position: Position | None = None) -> int:
+        """Takes verified rows of the feed, and the position after them, in one transaction.
+
+        A row that clashes with what is here (a second value of a pin) is logged and left out, so that
+        one bad row can't stop the feed; answers how many were.
+        """
+
+        def write(txn: lmdb.Transaction[bytes]) -> int:
+            refused = 0
+            for signed in rows:
+                try:
+                    self._apply(txn, signed)
+                except Conflict:
+                    kind, _ = key_of(signed.row)
+                    _log.error("refused a second value of a %s, signed by %s", kind, signed.row.region)
+                    refused += 1
+            if position is not None:
+                txn.put(b"position", encode(position), db=self._db["meta"])
+            return refused
+
+        return await self._write(write)
+
+    async def put_own_rows(self, rows: Sequence[SignedRow]) -> None:
+        """Takes rows that this region has just made or revoked, all or none, with the registry away or not.
+
+        Raises Conflict, and Forbidden for a row of another region.
+        """
+        if any(signed.row.region != self._region for signed in rows):
+            raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_OWN)
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            for signed in rows:
+                self._apply(txn, signed)
+
+        await self._write(write)
+
+    def _apply(self, txn: lmdb.Transaction[bytes], signed: SignedRow) -> None:
+        kind, _ = key_of(signed.row)
+        if kind not in DATABASE_OF:
+            return
+        key, value = entry_of(signed)
+        if self._seen is not None:
+            self._seen.add((kind, key))
+        db = self._db[DATABASE_OF[kind]]
+        old = txn.get(key, db=db)
+        if old == value:
+            return
+        if old is not None and not supersedes(signed.row, row_of(kind, key, old)):
+            if kind == "pin":
+                txn.put(key, value, db=db)  # forgotten, and back with the same value
+            return
+        if self._region in (None, signed.row.region) or kind not in OF_ONE_REGION:
+            txn.put(key, value, db=db)
+
+    def begin_full_compare(self) -> None:
+        """From here on `apply` remembers what came. A compare that never ends removes nothing."""
+        self._seen = set()
+
+    async def end_full_compare(self, position: Position) -> None:
+        """Removes what did not come and stores the position, in one transaction.
+
+        Rows of the own region stay: they are made here. Revoked keys stay revoked, pins written once.
+        """
+        seen, self._seen = self._seen, None
+        if seen is None:
+            raise RuntimeError("no full compare has begun")
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            for kind, name in DATABASE_OF.items():
+                with txn.cursor(self._db[name]) as cursor:
+                    entries = [(key, value) for key, value in cursor if (kind, key) not in seen]
+                for key, value in entries:
+                    self._forget(txn, kind, key, value)
+            txn.put(b"position", encode(position), db=self._db["meta"])
+
+        await self._write(write)
+
+    def _forget(self, txn: lmdb.Transaction[bytes], kind: str, key: bytes, value: bytes) -> None:
+        row, db = row_of(kind, key, value), self._db[DATABASE_OF[kind]]
+        if row.region == self._region or (kind == "api_key" and row.api_key.revoked):
+            return
+        if kind == "pin":
+            region, org_id, _ = decode_pin(value)
+            txn.put(key, encode((region, org_id, FORGOTTEN)), db=db)
+        else:
+            txn.delete(key, db=db)
+
+    async def set_catalogue(self, catalogue: Catalogue) -> None:
+        """Replaces the regions of the mesh."""
+        entries = {
+            region.id.encode(): encode(
+                (
+                    place,
+                    region.display_name,
+                    "open" if region.status == RegionStatus.REGION_STATUS_OPEN else "roadmap",
+                    region.rest_url,
+                    region.federated_address,
+                )
+            )
+            for place, region in enumerate(catalogue.regions)
+        }
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            txn.drop(self._db["regions"], delete=False)
+            for key, value in entries.items():
+                txn.put(key, value, db=self._db["regions"])
+            txn.put(b"default_region", catalogue.default_region.encode(), db=self._db["meta"])
+
+        await self._write(write)
+
+    async def put_project(self, project: ProjectFact) -> None:
+        """Writes what this region knows of a project of its own."""
+        value = encode((project.org_id, project.name, project.state))
+        await self._write(lambda txn: txn.put(project.project_id.encode(), value, db=self._db["projects"]))
+
+    async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:
+        """Takes changed access rows of a primary region. Role UNSPECIFIED takes a role away."""
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            for row in rows:
+                old = txn.get(access_key(primary_region, row), db=self._db["access"])
+                if old is None or decode_access(old)[3] <= row.epoch:
+                    self._put_access(txn, primary_region, row)
+
+        await self._write(write)
+
+    async def replace_access(self, primary_region: str, rows: Iterable[AccessFact]) -> None:
+        """Takes the whole list of a primary region: its rows that are not in it are gone."""
+        rows = [row for row in rows if row.role != ProjectRole.PROJECT_ROLE_UNSPECIFIED]
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            prefix = joined(primary_region, "")
+            with txn.cursor(self._db["access"]) as cursor:
+                found = cursor.set_range(prefix)
+                while found and cursor.key().startswith(prefix):
+                    found = cursor.delete()
+            for row in rows:
+                self._put_access(txn, primary_region, row)
+
+        await self._write(write)
+
+    def _put_access(self, txn: lmdb.Transaction[bytes], primary_region: str, row: AccessFact) -> None:
+        value = encode((row.org_id, row.role, row.home_region, row.epoch))
+        txn.put(access_key(primary_region, row), value, db=self._db["access"])
+
+    async def renew_lease(self, primary_region: str, now_ms: int | None = None) -> None:
+        """Says that a primary region's access rows are current."""
+        value = str(self._clock_ms() if now_ms is None else now_ms).encode()
+        await self._write(lambda txn: txn.put(lease_key(primary_region), value, db=self._db["meta"]))
+
+    async def set_feed_position(self, position: Position) -> None:
+        """Stores where the feed is, when no row came with it."""
+        await self.apply((), position)
+
+    async def _write(self, change: Callable[[lmdb.Transaction[bytes]], T]) -> T:
+        return await asyncio.to_thread(self._transaction, change)
+
+    def _transaction(self, change: Callable[[lmdb.Transaction[bytes]], T]) -> T:
+        try:
+            with self._writing, self._env.begin(write=True) as txn:
+                return change(txn)
+        except lmdb.ReadonlyError:
+            raise RuntimeError("this directory is open for reading: the region's cell writes it") from None
+        except lmdb.Error as error:
+            _log.exception("the directory could not be written")
+            raise Unavailable from error
