@@ -1,0 +1,70 @@
+"""The REST shim of one region: routes over HTTP, calls over gRPC, no storage.
+
+What may live here: the public wire (paths, bodies, headers, errors, OpenAPI)
+and the calls that answer it. What may not: a rule about what an event is
+(ingest), who may see it (query, org), or where it belongs (the guard).
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from starlette.routing import Router
+
+from mesh.directory import Directory
+from mesh.node import Node
+from services.rest.app import OnEdgeRequest, Shim
+from services.rest.cells import Cells
+from services.rest.coalescer import Coalescer
+from services.rest.config import RestConfig
+from services.rest.health import Health
+from services.rest.ingestion import Ingestion
+from services.rest.management import HintOf, Management
+from services.rest.queries import Queries
+from services.rest.responses import Cors
+
+
+async def build(
+    *,
+    config: RestConfig,
+    node: Node,
+    directory: Directory,
+    hint_of: HintOf,
+    on_edge_request: OnEdgeRequest,
+    stack: AsyncExitStack,
+) -> Shim:
+    """Wires the ASGI application; its stream to the cell and its channels close with the stack."""
+    region = node.region
+    cells = Cells(
+        node=node,
+        directory=directory,
+        cell_address=config.cell_address,
+        registry_address=config.registry_address,
+        timeout_s=config.call_timeout_s,
+    )
+    stack.push_async_callback(cells.close)
+    coalescer = Coalescer(
+        channel=cells.internal,
+        max_requests=config.max_inflight_requests,
+        max_bytes=config.max_inflight_bytes,
+        max_frame_bytes=config.max_frame_bytes,
+        timeout_s=config.append_timeout_s,
+    )
+    await stack.enter_async_context(coalescer.running())
+    ingestion = Ingestion(
+        region=region, directory=directory, appender=coalescer, max_body_bytes=config.max_body_bytes
+    )
+    rooms = (
+        Health(directory=directory, coalescer=coalescer),
+        Management(region=region, directory=directory, cells=cells, hint_of=hint_of),
+        Queries(region=region, directory=directory, cells=cells),
+    )
+    return Shim(
+        region=region,
+        hot_routes=ingestion.routes(),
+        router=Router([route for room in rooms for route in room.routes()], redirect_slashes=False),
+        cors=Cors(dashboard_origins=config.dashboard_origins),
+        tracer=node.tracer,
+        trace_ratio=config.trace_ratio,
+        on_edge_request=on_edge_request,
+    )

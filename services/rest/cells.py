@@ -1,0 +1,83 @@
+"""Stubs for the cells of all regions and for the registry, each over one guarded channel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from mesh.client import GuardedChannel
+from mesh.directory import Directory
+from mesh.errors import Conflict, InvalidInput, Unavailable
+from mesh.node import Node
+from mesh.regions import GLOBAL
+from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
+from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
+from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+T = TypeVar("T")
+
+
+class Cells:
+    """Whom the shim calls. Its own cell's DATA plane, every cell's ORG and CONTROL planes, the registry."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        directory: Directory,
+        cell_address: str,
+        registry_address: str,
+        timeout_s: float,
+    ) -> None:
+        self._node = node
+        self._timeout_s = timeout_s
+        self._directory = directory
+        self._channels: dict[str, tuple[str, GuardedChannel]] = {}
+        self.internal: GuardedChannel = node.channel(node.region, cell_address)
+        self._registry: GuardedChannel = node.channel(GLOBAL, registry_address)
+        self.query = QueryServiceStub(self.internal)
+        self.registry = RegistryServiceStub(self._registry)
+
+    async def org(self, region: str) -> OrgServiceStub:
+        """Accounts and organisations in a region. Raises like `_channel`."""
+        return OrgServiceStub(await self._channel(region))
+
+    async def projects(self, region: str) -> ProjectServiceStub:
+        """Projects of a region. Raises like `_channel`."""
+        return ProjectServiceStub(await self._channel(region))
+
+    async def call(self, rpc: Callable[..., Awaitable[T]], request: Message, *, token: str = "") -> T:
+        """Calls with the shim's deadline, and the caller's token where there is one. Raises SankofaError."""
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        return await rpc(request, timeout=self._timeout_s, metadata=metadata)
+
+    async def close(self) -> None:
+        """Closes every channel."""
+        for _, channel in self._channels.values():
+            await channel.close()
+        await self.internal.close()
+        await self._registry.close()
+
+    async def _channel(self, region: str) -> GuardedChannel:
+        """A region's federated port. Raises 400 for an unknown region, 409 for a closed one, 503."""
+        fact = self._directory.region(region)
+        if fact is None and not self._directory.regions():
+            raise Unavailable()
+        if fact is None:
+            raise InvalidInput(ErrorReason.ERROR_REASON_REGION_UNKNOWN)
+        if fact.status != "open":
+            raise Conflict(ErrorReason.ERROR_REASON_REGION_NOT_OPEN)
+        if not fact.federated_address:
+            raise Unavailable()
+        known = self._channels.get(region)
+        if known is not None and known[0] == fact.federated_address:
+            return known[1]
+        channel: GuardedChannel = self._node.channel(region, fact.federated_address)
+        self._channels[region] = (fact.federated_address, channel)
+        if known is not None:
+            await known[1].close()
+        return channel

@@ -1,0 +1,202 @@
+"""One long Append stream to the cell: everything that waits while a frame is committed is the next frame.
+
+A request is never sent twice: one that was on the wire when its stream broke
+may be stored or not, so its client is told 503 and decides (with event ids a
+retry is harmless).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Protocol
+
+import grpc
+import msgspec
+
+from mesh.errors import CrossingRefused, SankofaError, Unavailable
+from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
+from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceStub
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S: Final = 0.05
+LAST_BACKOFF_S: Final = 1.0
+
+
+class FrameStream(Protocol):
+    """What Append() of a guarded channel gives (mesh.client.FrameStream)."""
+
+    async def write(self, frame: AppendRequest) -> None:
+        """Sends a frame. Raises CrossingRefused, and sends nothing, where an item belongs elsewhere."""
+
+    async def read(self) -> Any:
+        """The next AppendResponse; grpc.aio.EOF at the end."""
+
+    def cancel(self) -> Any:
+        """Ends the stream at once."""
+
+
+class _Waiting(msgspec.Struct):
+    item: AppendItem
+    size_bytes: int
+    answer: asyncio.Future[AppendResult]
+
+
+class Coalescer:
+    """Sends requests to the cell in frames, one frame in flight, and gives each its own answer."""
+
+    def __init__(
+        self,
+        *,
+        channel: grpc.aio.Channel,
+        max_requests: int,
+        max_bytes: int,
+        max_frame_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        self._channel = channel
+        self._stub = IngestServiceStub(channel)
+        self._max_requests = max_requests
+        self._max_bytes = max_bytes
+        self._max_frame_bytes = max_frame_bytes
+        self._timeout_s = timeout_s
+        self._ids = itertools.count(1)
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._sent: dict[int, asyncio.Future[AppendResult]] = {}
+        self._wake = asyncio.Event()
+        self._acked = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the cell can be reached; asks for a connection where there is none."""
+        return self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
+
+    async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
+        """Makes a request durable. Raises Unavailable: too many wait, or the stream broke unanswered."""
+        if len(self._waiting) + len(self._sent) >= self._max_requests:
+            raise Unavailable()
+        if self._waiting and self._waiting_bytes + size_bytes > self._max_bytes:
+            raise Unavailable()
+        item.request_id = next(self._ids)
+        answer: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, size_bytes, answer))
+        self._waiting_bytes += size_bytes
+        self._wake.set()
+        return await answer
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Coalescer]:
+        """Keeps a stream open for as long as the context is; what still waits at its end gets 503."""
+        task = asyncio.create_task(self._run(), name="coalescer")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        try:
+            while True:
+                if await self._converse(self._stub.Append()):
+                    backoff_s = FIRST_BACKOFF_S
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
+        finally:
+            self._fail_all(Unavailable())
+
+    async def _converse(self, stream: FrameStream) -> bool:
+        """Uses one stream until it breaks; says whether it ever answered. All that waits then gets 503."""
+        reader = asyncio.create_task(self._read(stream))
+        reader.add_done_callback(self._on_reader_done)
+        failure: SankofaError = Unavailable()
+        answered = False
+        try:
+            while not reader.done():
+                if self._waiting:
+                    await self._exchange(stream, self._next_frame())
+                    answered = answered or not self._sent
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+        except SankofaError as error:
+            failure = error
+        except TimeoutError:
+            failure = Unavailable(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED)
+        finally:
+            stream.cancel()
+            reader.cancel()
+        log.warning("append stream ended: %s; %d requests on it", failure, len(self._sent))
+        self._fail_all(failure)
+        return answered
+
+    def _on_reader_done(self, _: asyncio.Task[None]) -> None:
+        self._wake.set()
+        self._acked.set()
+
+    async def _read(self, stream: FrameStream) -> None:
+        """Hands out answers until the stream ends, however it ends: the writer sees that it is done."""
+        with suppress(SankofaError, grpc.RpcError):
+            while isinstance(response := await stream.read(), AppendResponse):
+                for result in response.results:
+                    answer = self._sent.pop(result.request_id, None)
+                    if answer is not None and not answer.done():
+                        answer.set_result(result)
+                if not self._sent:
+                    self._acked.set()
+
+    async def _exchange(self, stream: FrameStream, frame: list[_Waiting]) -> None:
+        """Sends a frame and waits for all its answers."""
+        if not frame:
+            return
+        self._acked.clear()
+        self._sent = {waiting.item.request_id: waiting.answer for waiting in frame}
+        try:
+            await stream.write(AppendRequest(items=[waiting.item for waiting in frame]))
+        except CrossingRefused as refused:
+            self._sent = {}
+            await self._refuse(stream, frame, refused)
+            return
+        async with asyncio.timeout(self._timeout_s):
+            await self._acked.wait()
+
+    async def _refuse(self, stream: FrameStream, frame: list[_Waiting], refused: CrossingRefused) -> None:
+        """The guard refused the frame, unsent, for one of its requests: the others go again, one by one."""
+        if len(frame) > 1:
+            for waiting in frame:
+                await self._exchange(stream, [waiting])
+        elif not frame[0].answer.done():
+            frame[0].answer.set_exception(refused)
+
+    def _next_frame(self) -> list[_Waiting]:
+        """What waits, up to the frame's size and always at least one; nobody waits for a cancelled one."""
+        frame: list[_Waiting] = []
+        size_bytes = 0
+        while self._waiting:
+            size_bytes += self._waiting[0].size_bytes
+            if frame and size_bytes > self._max_frame_bytes:
+                break
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size_bytes
+            if not waiting.answer.done():
+                frame.append(waiting)
+        return frame
+
+    def _fail_all(self, error: SankofaError) -> None:
+        answers = [*self._sent.values(), *(waiting.answer for waiting in self._waiting)]
+        self._sent = {}
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        for answer in answers:
+            if not answer.done():
+                answer.set_exception(
+                    Unavailable(error.reason) if isinstance(error, Unavailable) else Unavailable()
+                )

@@ -1,0 +1,44 @@
+"""Whether the process lives, and whether it can take traffic; and the contract it serves."""
+
+from __future__ import annotations
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mesh.directory import Directory
+from mesh.errors import Unavailable
+from services.rest.coalescer import Coalescer
+from services.rest.openapi import document
+from services.rest.routing import reply, resource
+
+
+class Health:
+    """Health and self-description of one shim."""
+
+    def __init__(self, *, directory: Directory, coalescer: Coalescer) -> None:
+        self._directory = directory
+        self._coalescer = coalescer
+        self._openapi = reply(document()).body
+
+    def routes(self) -> list[Route]:
+        """Every route that needs no credential."""
+        return [
+            resource("/healthz", GET=self.lives),
+            resource("/readyz", GET=self.ready),
+            resource("/openapi.json", GET=self.openapi),
+        ]
+
+    async def lives(self, http: HttpRequest) -> Response:
+        """The process answers."""
+        return reply({"ok": True})
+
+    async def ready(self, http: HttpRequest) -> Response:
+        """Its cell can be reached and its directory has come. Raises Unavailable."""
+        if not self._coalescer.connected or self._directory.default_region() is None:
+            raise Unavailable()
+        return reply({"ok": True})
+
+    async def openapi(self, http: HttpRequest) -> Response:
+        """The OpenAPI 3.1 document."""
+        return Response(self._openapi, media_type="application/json")

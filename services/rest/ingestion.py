@@ -1,0 +1,135 @@
+"""The hot routes: key, body, one Append, answer. Plain functions over ASGI, without a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
+
+from mesh.directory import Directory, KeyFact, ProjectFact
+from mesh.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable, error_of
+from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult, Operation
+from sankofa.residency.v1.environment_pb2 import Environment
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.decompress import decompress
+from services.rest.payloads import AliasBody, PeopleBody, TrackBody, batch, single
+from services.rest.requests import Handler, Request
+from services.rest.responses import Answer
+
+Parse: TypeAlias = Callable[[bytes], list[Operation]]
+Reply: TypeAlias = Callable[[ProjectFact, Environment, Sequence[Operation], AppendResult], Answer]
+
+_TRACKED: Final = Answer(b'{"ok":true,"commands":[]}')
+_STORED: Final = Answer()
+_DISCARDED: Final = Answer(b'{"ok":true,"status":"discarded"}', 202)
+_DISCARDED_ALL: Final = Answer(b'{"ok":true,"status":"discarded_all"}', 202)
+
+
+class Appender(Protocol):
+    """Where requests are made durable (services.rest.coalescer)."""
+
+    async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
+        """Raises Unavailable."""
+
+
+class Ingestion:
+    """Takes events for the projects of one region."""
+
+    def __init__(self, *, region: str, directory: Directory, appender: Appender, max_body_bytes: int) -> None:
+        self._region = region
+        self._directory = directory
+        self._appender = appender
+        self._max_body_bytes = max_body_bytes
+
+    def routes(self) -> dict[str, Handler]:
+        """Path → handler of its POST."""
+        return {
+            "/api/v1/track": self._route(partial(single, TrackBody), _track_reply),
+            "/api/v1/people": self._route(partial(single, PeopleBody), _stored_reply),
+            "/api/v1/alias": self._route(partial(single, AliasBody), _stored_reply),
+            "/api/v1/batch": self._route(batch, _batch_reply),
+        }
+
+    def _route(self, parse: Parse, reply: Reply) -> Handler:
+        async def handle(request: Request) -> Answer:
+            key, project = self._open(request)
+            body = await self._body(request)
+            operations = parse(body)
+            sent = request.sent
+            item = AppendItem(
+                project_id=key.project_id,
+                environment=key.environment,
+                operations=operations,
+                user_agent=sent.get(b"user-agent", b"").decode("latin-1"),
+                idempotency_key=sent.get(b"idempotency-key", b"").decode("latin-1"),
+                traceparent=request.traceparent,
+            )
+            result = await self._appender.append(item, size_bytes=len(body))
+            if result.error:
+                raise error_of(result.error)
+            return reply(project, key.environment, operations, result)
+
+        return handle
+
+    def _open(self, request: Request) -> tuple[KeyFact, ProjectFact]:
+        """What the key opens, from the headers alone. Raises 401, 403; 503 while the project is unknown."""
+        sent = request.sent.get(b"x-api-key")
+        if not sent:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_API_KEY)
+        key = None if request.repeats(b"x-api-key") else self._directory.key(sha256(sent).digest())
+        if key is None or key.region != self._region:
+            raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
+        project = self._directory.project(key.project_id)
+        if project is None:
+            raise Unavailable()
+        if project.state != "active":
+            raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
+        return key, project
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, decompressed. Raises 413, 415, 400 and ClientGone."""
+        encoding = request.sent.get(b"content-encoding", b"")
+        if encoding and request.repeats(b"content-encoding"):
+            raise InvalidInput(ErrorReason.ERROR_REASON_UNSUPPORTED_ENCODING)
+        body = await request.body(limit_bytes=self._max_body_bytes)
+        return decompress(body, encoding, limit_bytes=self._max_body_bytes) if encoding else body
+
+
+def _nothing_left(result: AppendResult) -> bool:
+    return bool(result.discarded) and not (result.events or result.people or result.aliases)
+
+
+def _commands(result: AppendResult) -> list[dict[str, object]]:
+    return [{"type": "CAPTURE_PRISTINE", "params": {"screen": each.screen}} for each in result.commands]
+
+
+def _track_reply(_p: ProjectFact, _e: Environment, _o: Sequence[Operation], result: AppendResult) -> Answer:
+    if result.commands:
+        return Answer(msgspec.json.encode({"ok": True, "commands": _commands(result)}))
+    return _DISCARDED if _nothing_left(result) else _TRACKED
+
+
+def _stored_reply(_p: ProjectFact, _e: Environment, _o: Sequence[Operation], result: AppendResult) -> Answer:
+    return _DISCARDED if _nothing_left(result) else _STORED
+
+
+def _batch_reply(
+    project: ProjectFact, environment: Environment, operations: Sequence[Operation], result: AppendResult
+) -> Answer:
+    if _nothing_left(result):
+        return _DISCARDED_ALL
+    body = {
+        "ok": True,
+        "project_id": project.project_id,
+        "project_name": project.name,
+        "environment": "live" if environment == Environment.ENVIRONMENT_LIVE else "test",
+        "operations_received": len(operations) - result.discarded,
+        "events_received": result.events,
+        "people_received": result.people,
+        "aliases_received": result.aliases,
+        "commands": _commands(result),
+    }
+    return Answer(msgspec.json.encode(body))

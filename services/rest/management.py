@@ -1,0 +1,264 @@
+"""Accounts, projects and regions: thin routes that find the region that answers and ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mesh.directory import Directory
+from mesh.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from mesh.tokens import USER, verify
+from sankofa.ingest.v1.project_pb2 import (
+    ArchiveProjectRequest,
+    GetProjectRequest,
+    MintKeyRequest,
+    ProvisionRequest,
+    ProvisionResponse,
+    RevokeKeyRequest,
+)
+from sankofa.org.v1.org_pb2 import (
+    AuthorizeCreateRequest,
+    CompleteCreateRequest,
+    GetResidencyRequest,
+    ListOrgsRequest,
+    ListProjectsRequest,
+    LoginRequest,
+    LoginResponse,
+    OrgRole,
+    SignUpRequest,
+    SignUpResponse,
+)
+from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest import render
+from services.rest.cells import Cells
+from services.rest.routing import ENVIRONMENTS, bearer, project_here, read_json, reply, resource
+
+log = logging.getLogger(__name__)
+
+HintOf = Callable[[str], str]
+"""The keyed hash of an e-mail, under which the registry knows an account's home."""
+
+_NEW_ORG_WAIT_S: Final = 2.0
+_NEW_ORG_POLL_S: Final = 0.02
+
+
+class SignUp(msgspec.Struct):
+    """POST /api/v1/auth/signup."""
+
+    email: str
+    password: str
+    org_name: str
+    primary_region: str | None = None
+
+
+class Login(msgspec.Struct):
+    """POST /api/v1/auth/login."""
+
+    email: str
+    password: str
+
+
+class NewProject(msgspec.Struct):
+    """POST /api/v1/projects."""
+
+    org_id: str
+    name: str
+    region: str | None = None
+
+
+class NewKey(msgspec.Struct):
+    """POST /api/v1/projects/{project_id}/keys."""
+
+    environment: Literal["live", "test"]
+
+
+class Management:
+    """The management API of one region's shim."""
+
+    def __init__(self, *, region: str, directory: Directory, cells: Cells, hint_of: HintOf) -> None:
+        self._region = region
+        self._directory = directory
+        self._cells = cells
+        self._hint_of = hint_of
+
+    def routes(self) -> list[Route]:
+        """Every route of the management API."""
+        project = "/api/v1/projects/{project_id}"
+        return [
+            resource("/api/v1/auth/signup", POST=self.sign_up),
+            resource("/api/v1/auth/login", POST=self.log_in),
+            resource("/api/v1/projects", GET=self.list_projects, POST=self.create_project),
+            resource(project, GET=self.get_project, PATCH=self.change_project),
+            resource(f"{project}/keys", POST=self.mint_key),
+            resource(f"{project}/keys/{{key_id}}", DELETE=self.revoke_key),
+            resource(f"{project}/archive", POST=self.archive_project),
+            resource("/api/v1/admin/regions", GET=self.list_regions),
+            resource("/api/v1/admin/regions/orgs/{org_id}", GET=self.get_residency),
+        ]
+
+    async def sign_up(self, http: HttpRequest) -> Response:
+        """Creates an account in the chosen region."""
+        body = await read_json(http, SignUp)
+        region = body.primary_region or self._default_region()
+        request = SignUpRequest(
+            region=region, email=body.email, password=body.password, org_name=body.org_name
+        )
+        signed = await self._cells.call((await self._cells.org(region)).SignUp, request)
+        return reply(_session(signed), status=201)
+
+    async def log_in(self, http: HttpRequest) -> Response:
+        """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
+        body = await read_json(http, Login)
+        hint = self._hint_of(body.email)
+        found = await self._cells.call(self._cells.registry.FindLoginHint, FindLoginHintRequest(hint=hint))
+        if not found.region:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
+        request = LoginRequest(hint=hint, email=body.email, password=body.password)
+        signed = await self._cells.call((await self._cells.org(found.region)).Login, request)
+        return reply(_session(signed))
+
+    async def list_projects(self, http: HttpRequest) -> Response:
+        """The projects of an organisation, answered by its primary region."""
+        token, org_id = bearer(http), http.query_params.get("org_id", "")
+        if not org_id:
+            raise InvalidInput(detail="org_id is required")
+        org = await self._cells.org(await self._primary(org_id))
+        listed = await self._cells.call(org.ListProjects, ListProjectsRequest(org_id=org_id), token=token)
+        return reply({"ok": True, "projects": [render.org_project(each) for each in listed.projects]})
+
+    async def create_project(self, http: HttpRequest) -> Response:
+        """Ticket from the organisation's primary region, project and keys from the chosen one."""
+        token, body = bearer(http), await read_json(http, NewProject)
+        region = body.region or self._default_region()
+        org = await self._cells.org(await self._primary(body.org_id))
+        projects = await self._cells.projects(region)
+        permitted = await self._cells.call(
+            org.AuthorizeCreate,
+            AuthorizeCreateRequest(org_id=body.org_id, name=body.name, region=region),
+            token=token,
+        )
+        made = await self._cells.call(
+            projects.Provision, ProvisionRequest(region=region, ticket=permitted.ticket), token=token
+        )
+        completion = CompleteCreateRequest(org_id=body.org_id, project_id=permitted.project_id)
+        try:
+            await self._cells.call(org.CompleteCreate, completion, token=token)
+        except Unavailable:
+            # The project exists, its secrets are shown only now; the organisation asks CheckProvision later.
+            log.warning("project %s: its organisation will learn of it later", permitted.project_id)
+        return reply(_created(made), status=201)
+
+    async def get_project(self, http: HttpRequest) -> Response:
+        """A project of this region."""
+        token, project_id = bearer(http), self._project(http)
+        projects = await self._cells.projects(self._region)
+        got = await self._cells.call(
+            projects.GetProject, GetProjectRequest(project_id=project_id), token=token
+        )
+        return reply({"ok": True, "project": render.project(got.project)})
+
+    async def change_project(self, http: HttpRequest) -> Response:
+        """Refuses: the region never changes, and nothing else of a project can be changed here."""
+        bearer(http)
+        self._project(http)
+        if "region" in await read_json(http, dict[str, msgspec.Raw]):
+            raise InvalidInput(ErrorReason.ERROR_REASON_REGION_IMMUTABLE)
+        raise InvalidInput(detail="nothing in the body can be changed")
+
+    async def mint_key(self, http: HttpRequest) -> Response:
+        """A new key, its secret shown this once."""
+        token, project_id = bearer(http), self._project(http)
+        body = await read_json(http, NewKey)
+        request = MintKeyRequest(project_id=project_id, environment=ENVIRONMENTS[body.environment])
+        projects = await self._cells.projects(self._region)
+        minted = await self._cells.call(projects.MintKey, request, token=token)
+        return reply({"ok": True, "key": render.minted_key(minted.key)}, status=201)
+
+    async def revoke_key(self, http: HttpRequest) -> Response:
+        """Revokes a key, for ever."""
+        token, project_id = bearer(http), self._project(http)
+        projects = await self._cells.projects(self._region)
+        request = RevokeKeyRequest(project_id=project_id, key_id=http.path_params["key_id"])
+        await self._cells.call(projects.RevokeKey, request, token=token)
+        return reply({"ok": True})
+
+    async def archive_project(self, http: HttpRequest) -> Response:
+        """Archives a project: its keys are revoked, its data stays."""
+        token, project_id = bearer(http), self._project(http)
+        projects = await self._cells.projects(self._region)
+        archived = await self._cells.call(
+            projects.ArchiveProject, ArchiveProjectRequest(project_id=project_id), token=token
+        )
+        return reply({"ok": True, "project": render.project(archived.project)})
+
+    async def list_regions(self, http: HttpRequest) -> Response:
+        """The catalogue, for the Owner of any organisation."""
+        token = bearer(http)
+        issuer = verify(token, directory=self._directory, audience=USER).issuer_region
+        org = await self._cells.org(issuer)
+        listed = await self._cells.call(org.ListOrgs, ListOrgsRequest(region=issuer), token=token)
+        if not any(each.role == OrgRole.ORG_ROLE_OWNER for each in listed.orgs):
+            raise Forbidden()
+        regions = [
+            {
+                "id": region.id,
+                "display_name": region.display_name,
+                "status": region.status,
+                "rest_url": region.rest_url,
+            }
+            for region in self._directory.regions()
+        ]
+        return reply({"ok": True, "default_region": self._default_region(), "regions": regions})
+
+    async def get_residency(self, http: HttpRequest) -> Response:
+        """Where everything of an organisation is, said by its primary region to its Owners."""
+        token, org_id = bearer(http), http.path_params["org_id"]
+        org = await self._cells.org(await self._primary(org_id))
+        found = await self._cells.call(org.GetResidency, GetResidencyRequest(org_id=org_id), token=token)
+        projects = [
+            {"project_id": each.project_id, "name": each.name, "region": each.region}
+            for each in found.projects
+        ]
+        return reply(
+            {"ok": True, "org_id": org_id, "primary_region": found.primary_region, "projects": projects}
+        )
+
+    def _project(self, http: HttpRequest) -> str:
+        return project_here(http, self._directory, self._region)
+
+    def _default_region(self) -> str:
+        region = self._directory.default_region()
+        if region is None:
+            raise Unavailable()
+        return region
+
+    async def _primary(self, org_id: str) -> str:
+        """An organisation's primary region; a new one's row may still be on its way. Raises NotFound."""
+        deadline = asyncio.get_running_loop().time() + _NEW_ORG_WAIT_S
+        while (fact := self._directory.org(org_id)) is None:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
+            await asyncio.sleep(_NEW_ORG_POLL_S)
+        return fact.primary_region
+
+
+def _session(signed: SignUpResponse | LoginResponse) -> render.Json:
+    return {
+        "ok": True,
+        "token": signed.token,
+        "user": render.user(signed.user),
+        "orgs": [render.org(each) for each in signed.orgs],
+    }
+
+
+def _created(made: ProvisionResponse) -> render.Json:
+    live, test = render.minted_key(made.live_key), render.minted_key(made.test_key)
+    return {"ok": True, "project": render.project(made.project), "keys": {"live": live, "test": test}}

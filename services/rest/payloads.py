@@ -1,0 +1,201 @@
+"""Ingestion bodies as typed structs; property bags stay the JSON text that was sent."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from mesh.errors import InvalidInput
+from sankofa.ingest.v1.ingest_pb2 import Alias, Operation, People, Track
+from sankofa.residency.v1.error_pb2 import ErrorReason
+
+Time: TypeAlias = str | int | float | None
+T = TypeVar("T")
+_NO_BAG: Final = msgspec.Raw(b"")
+_INT64: Final = 1 << 63
+
+
+class TrackBody(msgspec.Struct):
+    """POST /api/v1/track."""
+
+    event_name: str | None = None
+    distinct_id: str | None = None
+    timestamp: Time = None
+    properties: msgspec.Raw = _NO_BAG
+    default_properties: msgspec.Raw = _NO_BAG
+    lib_version: str | None = None
+    event_id: str | None = None
+
+    def operation(self) -> Operation:
+        """The operation on the wire. Raises ValueError where a bag is no object."""
+        track = Track(
+            event_name=self.event_name or "",
+            distinct_id=self.distinct_id or "",
+            timestamp=_time(self.timestamp),
+            properties=_bag(self.properties),
+            default_properties=_bag(self.default_properties),
+            lib_version=self.lib_version or "",
+            event_id=self.event_id or "",
+        )
+        return Operation(track=track)
+
+    def complete(self) -> bool:
+        """Whether all that is required is there."""
+        return bool(self.event_name and self.distinct_id)
+
+
+class PeopleBody(msgspec.Struct):
+    """POST /api/v1/people."""
+
+    distinct_id: str | None = None
+    properties: msgspec.Raw = _NO_BAG
+    timestamp: Time = None
+
+    def operation(self) -> Operation:
+        """The operation on the wire. Raises ValueError where the bag is no object."""
+        people = People(
+            distinct_id=self.distinct_id or "",
+            properties=_bag(self.properties) or b"{}",
+            timestamp=_time(self.timestamp),
+        )
+        return Operation(people=people)
+
+    def complete(self) -> bool:
+        """Whether all that is required is there."""
+        return bool(self.distinct_id)
+
+
+class AliasBody(msgspec.Struct):
+    """POST /api/v1/alias."""
+
+    alias_id: str | None = None
+    distinct_id: str | None = None
+    timestamp: Time = None
+
+    def operation(self) -> Operation:
+        """The operation on the wire."""
+        alias = Alias(
+            alias_id=self.alias_id or "",
+            distinct_id=self.distinct_id or "",
+            timestamp=_time(self.timestamp),
+        )
+        return Operation(alias=alias)
+
+    def complete(self) -> bool:
+        """Whether all that is required is there."""
+        return bool(self.alias_id and self.distinct_id)
+
+
+Body: TypeAlias = TrackBody | PeopleBody | AliasBody
+
+
+class _TrackOperation(msgspec.Struct, tag_field="type", tag="track"):
+    payload: TrackBody
+
+
+class _PeopleOperation(msgspec.Struct, tag_field="type", tag="people"):
+    payload: PeopleBody
+
+
+class _AliasOperation(msgspec.Struct, tag_field="type", tag="alias"):
+    payload: AliasBody
+
+
+class _Batch(msgspec.Struct):
+    operations: list[_TrackOperation | _PeopleOperation | _AliasOperation] | None = None
+
+
+class _LooseOperation(msgspec.Struct):
+    type: str | None = None
+    payload: msgspec.Raw = _NO_BAG
+
+
+class _LooseBatch(msgspec.Struct):
+    operations: list[_LooseOperation] | None = None
+
+
+_decoders: Final[dict[type[Body], msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (TrackBody, PeopleBody, AliasBody)
+}
+_batch_decoder: Final = msgspec.json.Decoder(_Batch)
+_loose_decoder: Final = msgspec.json.Decoder(_LooseBatch)
+_KINDS: Final[dict[str, tuple[type[Body], ErrorReason]]] = {
+    "track": (TrackBody, ErrorReason.ERROR_REASON_INVALID_TRACK_PAYLOAD),
+    "people": (PeopleBody, ErrorReason.ERROR_REASON_INVALID_PEOPLE_PAYLOAD),
+    "alias": (AliasBody, ErrorReason.ERROR_REASON_INVALID_ALIAS_PAYLOAD),
+}
+
+
+def single(kind: type[Body], body: bytes) -> list[Operation]:
+    """The operation of a track, people or alias body. Raises InvalidInput."""
+    try:
+        return [_payload(kind, body).operation()]
+    except ValueError as error:
+        raise InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY) from error
+
+
+def batch(body: bytes) -> list[Operation]:
+    """The operations of a batch, in the order sent. Raises InvalidInput for the first that is bad."""
+    try:
+        operations = _decode(_batch_decoder, body).operations
+        if operations and all(operation.payload.complete() for operation in operations):
+            return [operation.payload.operation() for operation in operations]
+    except ValueError:
+        pass  # one pass says that it is bad; the second says which and why
+    return _explain(body)
+
+
+def _explain(body: bytes) -> list[Operation]:
+    """Decodes a batch operation by operation, so that the error names the payload that is wrong."""
+    try:
+        operations = _decode(_loose_decoder, body).operations
+    except ValueError as error:
+        raise InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY) from error
+    if not operations:
+        raise InvalidInput(ErrorReason.ERROR_REASON_NO_OPERATIONS)
+    return [_explained(operation) for operation in operations]
+
+
+def _explained(operation: _LooseOperation) -> Operation:
+    if operation.type not in _KINDS:
+        raise InvalidInput(ErrorReason.ERROR_REASON_UNKNOWN_OPERATION_TYPE)
+    kind, malformed = _KINDS[operation.type]
+    try:
+        payload = _payload(kind, bytes(operation.payload))
+        if payload.complete():
+            return payload.operation()
+    except ValueError as error:
+        raise InvalidInput(malformed) from error
+    raise InvalidInput(malformed)
+
+
+def _payload(kind: type[Body], text: bytes) -> Body:
+    payload: Body = _decode(_decoders[kind], text)
+    return payload
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Raises ValueError, as msgspec's errors are. It skips over Raw, so UTF-8 is checked here."""
+    if not body.isascii():
+        body.decode("utf-8")
+    try:
+        return decoder.decode(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _bag(raw: msgspec.Raw) -> bytes:
+    text = bytes(raw)
+    if not text or text[0] == 0x7B:  # {
+        return text
+    if text == b"null":
+        return b""
+    raise ValueError("not an object")
+
+
+def _time(value: Time) -> str:
+    """A number as the text of unix milliseconds; one past 64 bits is no time, and is left out."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return str(int(value)) if -_INT64 <= value < _INT64 else ""

@@ -1,0 +1,123 @@
+"""Messages of the cells as the public JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from sankofa.ingest.v1.project_pb2 import KeyInfo, MintedKey, Project, ProjectState
+from sankofa.org.v1.org_pb2 import Org, OrgProject, OrgRole, User
+from sankofa.query.v1.query_pb2 import Event, Person
+from sankofa.residency.v1.environment_pb2 import Environment
+
+Json = dict[str, Any]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def timestamp(unix_ms: int) -> str:
+    """RFC 3339 with milliseconds, UTC, years 0001 to 9999."""
+    moment = _EPOCH + timedelta(milliseconds=unix_ms)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def environment(value: Environment) -> str:
+    """`live` or `test`."""
+    return Environment.Name(value).removeprefix("ENVIRONMENT_").lower()
+
+
+def user(message: User) -> Json:
+    """An account."""
+    return {"id": message.user_id, "email": message.email, "home_region": message.home_region}
+
+
+def org(message: Org) -> Json:
+    """An organisation as one of its members sees it."""
+    return {
+        "id": message.org_id,
+        "name": message.name,
+        "plan": message.plan,
+        "primary_region": message.primary_region,
+        "role": OrgRole.Name(message.role).removeprefix("ORG_ROLE_").lower(),
+    }
+
+
+def org_project(message: OrgProject) -> Json:
+    """A project as its organisation knows it."""
+    return {
+        "id": message.project_id,
+        "org_id": message.org_id,
+        "name": message.name,
+        "region": message.region,
+        "created_at": timestamp(message.created_at_unix_ms),
+    }
+
+
+def project(message: Project) -> Json:
+    """A project as its own region knows it, its keys without secrets."""
+    return {
+        "id": message.project_id,
+        "org_id": message.org_id,
+        "name": message.name,
+        "region": message.region,
+        "state": ProjectState.Name(message.state).removeprefix("PROJECT_STATE_").lower(),
+        "created_at": timestamp(message.created_at_unix_ms),
+        "keys": [_key(key) for key in message.keys],
+    }
+
+
+def _key(message: KeyInfo) -> Json:
+    return {
+        "id": message.key_id,
+        "environment": environment(message.environment),
+        "created_at": timestamp(message.created_at_unix_ms),
+        "revoked": message.revoked,
+    }
+
+
+def minted_key(message: MintedKey) -> Json:
+    """A key and its secret."""
+    return {
+        "id": message.key_id,
+        "environment": environment(message.environment),
+        "secret": message.secret,
+    }
+
+
+def event(message: Event) -> Json:
+    """An event; what is empty is left out, property bags are the bytes that were stored."""
+    found: Json = {
+        "id": message.id,
+        "event_id": message.event_id,
+        "event_name": message.event_name,
+        "distinct_id": message.distinct_id,
+        "timestamp": timestamp(message.timestamp_unix_ms),
+        "received_at": timestamp(message.received_at_unix_ms),
+        "session_id": message.session_id,
+        "lib_version": message.lib_version,
+        "os": message.os,
+        "browser": message.browser,
+        "device_model": message.device_model,
+    }
+    kept = {name: value for name, value in found.items() if value}
+    return kept | {
+        "properties": _bag(message.properties),
+        "default_properties": _bag(message.default_properties),
+    }
+
+
+def person(message: Person) -> Json:
+    """A person with merged traits."""
+    changed = message.updated_at_unix_ms
+    return {
+        "distinct_id": message.distinct_id,
+        "aliases": list(message.aliases),
+        "properties": _bag(message.properties),
+        "updated_at": timestamp(changed) if changed else None,
+    }
+
+
+def _bag(text: bytes) -> msgspec.Raw:
+    return msgspec.Raw(text or b"{}")

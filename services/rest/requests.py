@@ -1,0 +1,73 @@
+"""A request as the shim's own routes see it, and how its body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+from starlette.types import Message, Receive, Scope
+
+from mesh.errors import InvalidInput
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.responses import Answer
+
+
+class ClientGone(Exception):
+    """The client went away before its body was complete: there is nobody to answer."""
+
+
+class Request(msgspec.Struct):
+    """One request on its way. `sent` holds its headers, the last of a repeated one."""
+
+    scope: Scope
+    receive: Receive
+    sent: Mapping[bytes, bytes]
+    traceparent: str = ""
+    body_bytes: int = 0
+    body_read: bool = False
+
+    @property
+    def body_pending(self) -> bool:
+        """Whether there is a body that was not read to its end, so that the connection must close."""
+        if self.body_read:
+            return False
+        return b"transfer-encoding" in self.sent or self.sent.get(b"content-length", b"0") != b"0"
+
+    def repeats(self, name: bytes) -> bool:
+        """Whether a header came more than once."""
+        headers = self.scope["headers"]
+        return len(headers) != len(self.sent) and sum(header == name for header, _ in headers) > 1
+
+    async def body(self, *, limit_bytes: int) -> bytes:
+        """Reads the body. Raises InvalidInput (413, unread where its length says so) and ClientGone."""
+        length = self.sent.get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit_bytes:
+            raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
+        first = await self._next()
+        piece: bytes = first.get("body", b"")
+        if not first.get("more_body"):
+            self.body_read = True
+        if len(piece) > limit_bytes:
+            raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
+        return piece if self.body_read else await self._rest(piece, limit_bytes)
+
+    async def _rest(self, first: bytes, limit_bytes: int) -> bytes:
+        pieces = [first]
+        while not self.body_read:
+            message = await self._next()
+            pieces.append(message.get("body", b""))
+            self.body_read = not message.get("more_body")
+            if self.body_bytes > limit_bytes:
+                raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
+        return b"".join(pieces)
+
+    async def _next(self) -> Message:
+        message = await self.receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        self.body_bytes += len(message.get("body", b""))
+        return message
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]

@@ -1,0 +1,103 @@
+"""What every answer has: its region, its request id, its error shape, its CORS headers."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+from starlette.types import Send
+
+from mesh.errors import RETRY_AFTER_S, SankofaError
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+JSON: Final = (b"content-type", b"application/json")
+CLOSE: Final = (b"connection", b"close")
+_VALID_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
+_EXPOSED: Final = b"X-Sankofa-Region, X-Request-Id, Retry-After"
+_PREFLIGHT_MAX_AGE_S: Final = b"86400"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A response before the headers that every response has. An empty body has no content type."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class RequestIds:
+    """Keeps a caller's valid request id, makes one otherwise: unique per process by a random prefix."""
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(8)
+        self._counter = itertools.count(1)
+
+    def of(self, sent: bytes | None) -> bytes:
+        """The id of a request whose X-Request-Id header was `sent`."""
+        if sent is not None and _VALID_REQUEST_ID(sent):
+            return sent
+        return b"req_%s%010x" % (self._prefix.encode(), next(self._counter))
+
+
+def error_answer(
+    error: SankofaError, *, request_id: bytes, close: bool = False, allow: bytes = b""
+) -> Answer:
+    """The public shape of an error; `close` where the request's body has not been read, `allow` for a 405."""
+    body = {"ok": False, "error": error.public_text, "request_id": request_id.decode("ascii")}
+    headers: tuple[tuple[bytes, bytes], ...] = (CLOSE,) if close else ()
+    if error.http_status == 503:
+        headers += ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+    elif error.http_status == 405:
+        headers += ((b"allow", allow),)
+    return Answer(msgspec.json.encode(body), error.http_status, headers)
+
+
+async def send_answer(send: Send, answer: Answer, common: Headers) -> None:
+    """Sends an answer with the headers that every response has."""
+    headers = [*common, *answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    if answer.body:
+        headers.append(JSON)
+    if answer.status == 204:
+        headers = [pair for pair in headers if pair[0] != b"content-length"]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+class Cors:
+    """Which pages may call: any may ingest, the configured dashboards may manage."""
+
+    def __init__(self, *, dashboard_origins: tuple[str, ...]) -> None:
+        self._dashboards = frozenset(origin.encode("latin-1") for origin in dashboard_origins)
+
+    def headers(self, origin: bytes | None, *, ingestion: bool) -> Headers:
+        """The CORS headers of an answer to a page of `origin`."""
+        if origin is None:
+            return []
+        if ingestion:
+            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED)]
+        if origin not in self._dashboards:
+            return [(b"vary", b"Origin")]
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", _EXPOSED),
+            (b"vary", b"Origin"),
+        ]
+
+    def preflight(self, sent: Mapping[bytes, bytes], *, ingestion: bool) -> Answer:
+        """The answer to a preflight; a page that may not call gets one that permits nothing."""
+        if not ingestion and sent.get(b"origin") not in self._dashboards:
+            return Answer(status=204)
+        methods = b"POST, OPTIONS" if ingestion else b"GET, POST, PATCH, DELETE, OPTIONS"
+        headers = [
+            (b"access-control-allow-methods", methods),
+            (b"access-control-max-age", _PREFLIGHT_MAX_AGE_S),
+        ]
+        wanted = sent.get(b"access-control-request-headers")
+        if wanted:
+            headers.append((b"access-control-allow-headers", wanted))
+        return Answer(status=204, headers=tuple(headers))

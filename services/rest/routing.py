@@ -1,0 +1,69 @@
+"""How the management and query routes are declared: one path, its methods, one way to answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mesh.directory import Directory
+from mesh.errors import InvalidInput, NotFound, Unauthenticated
+from sankofa.residency.v1.environment_pb2 import Environment
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.requests import Request
+
+Endpoint: TypeAlias = Callable[[HttpRequest], Awaitable[Response]]
+T = TypeVar("T")
+
+MAX_JSON_BYTES: Final = 64 * 1024
+ENVIRONMENTS: Final = {"live": Environment.ENVIRONMENT_LIVE, "test": Environment.ENVIRONMENT_TEST}
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,8192}").fullmatch
+
+
+def resource(path: str, **methods: Endpoint) -> Route:
+    """A route that serves several methods: `resource("/x", GET=read, POST=create)`."""
+    template = path.replace(":path}", "}")
+
+    async def serve(http: HttpRequest) -> Response:
+        http.scope["sankofa.route"] = template
+        return await methods["GET" if http.method == "HEAD" else http.method](http)
+
+    return Route(path, serve, methods=list(methods))
+
+
+def reply(data: object, *, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(data), status, media_type="application/json")
+
+
+async def read_json(http: HttpRequest, kind: type[T]) -> T:
+    """The body as a struct. Raises InvalidInput: 400, or 413 over 64 KiB."""
+    request: Request = http.scope["sankofa.request"]
+    body = await request.body(limit_bytes=MAX_JSON_BYTES)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY) from error
+
+
+def bearer(http: HttpRequest) -> str:
+    """The caller's token. Raises Unauthenticated."""
+    scheme, _, token = http.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_TOKEN)
+    if scheme.lower() != "bearer" or not _TOKEN(token):
+        raise Unauthenticated(ErrorReason.ERROR_REASON_INVALID_TOKEN)
+    return token
+
+
+def project_here(http: HttpRequest, directory: Directory, region: str) -> str:
+    """The project that the path names. Raises NotFound unless it is pinned to this region."""
+    project_id: str = http.path_params["project_id"]
+    if directory.pin(project_id) != region:
+        raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+    return project_id
