@@ -1,4 +1,4 @@
-"""A process that appends and says what was acknowledged, until it is killed. Run with -m, never imported."""
+"""A process that appends and says what was acknowledged, until it is killed. Run by path, never imported."""
 
 from __future__ import annotations
 

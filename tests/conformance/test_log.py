@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,12 @@ async def test_appends_that_arrive_together_share_a_commit(
     assert isinstance(log, LmdbLog)
     commits: list[int] = []
     store = log._committer._store
-    monkeypatch.setattr(log._committer, "_store", lambda batch: commits.append(len(batch)) or store(batch))
+
+    def counted(batch: list[Sequence[Entry]]) -> list[int | Exception]:
+        commits.append(len(batch))
+        return store(batch)
+
+    monkeypatch.setattr(log._committer, "_store", counted)
     await asyncio.gather(*[log.append(rows(b"}")) for _ in range(300)])
     assert sum(commits) == 300
     assert len(commits) < 30
@@ -206,10 +211,10 @@ async def test_a_failed_commit_fails_all_who_wait_and_the_next_one_goes_on(
     store, failing = log._committer._store, threading.Event()
     failing.set()
 
-    def broken(batch: list[object]) -> object:
+    def broken(batch: list[Sequence[Entry]]) -> list[int | Exception]:
         if failing.is_set():
             raise LogFailed
-        return store(batch)  # type: ignore[arg-type]
+        return store(batch)
 
     monkeypatch.setattr(log._committer, "_store", broken)
     results = await asyncio.gather(*[log.append(rows(b"}")) for _ in range(5)], return_exceptions=True)

@@ -1,0 +1,255 @@
+"""The writer: every acknowledged row is in the store exactly once, whatever is killed when."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.ingest.writer import Writer
+from storage.analytics.engine import Engine
+from storage.analytics.errors import StoreUnavailable
+from storage.analytics.guard import StoreGuard
+from storage.analytics.readback import ReadBackSink
+from storage.analytics.tables import EventRow, seconds, tail
+from storage.log import Entry, Record, Table
+from storage.log.lmdb import LmdbLog
+
+pytestmark = [pytest.mark.disk]
+
+REGION = "eu-west-1"
+NOW_MS = 1_778_337_121_482
+CHILD = Path(__file__).parent / "writer_child.py"
+POISON = Entry(Table.EVENTS, "proj_bad", b'"timestamp_ms":"soon"}')
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[LmdbLog]:
+    opened = LmdbLog.open(tmp_path / "log", max_bytes=64 << 20)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def project() -> str:
+    return f"proj_{uuid.uuid4().hex}"
+
+
+MakeWriter = Callable[..., Writer]
+
+
+@pytest.fixture
+def make_writer(engine: Engine, log: LmdbLog) -> Iterator[MakeWriter]:
+    """Starts writers on the test's log, one after the other, and stops the last."""
+    made: list[Writer] = []
+
+    def make(**options: object) -> Writer:
+        guard = StoreGuard(REGION, lambda project: "us-east-1" if project == "proj_there" else REGION)
+        chosen = {"guard": guard, "linger": timedelta(milliseconds=5)} | options
+        made.append(Writer(log=log, engine=engine, **chosen))  # type: ignore[arg-type]
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for writer in made:
+        writer.stop(timedelta(seconds=5))
+
+
+def event(project: str, number: int, *, id: str = "", environment: str = "live") -> Entry:
+    row = EventRow(
+        project_id=project,
+        environment=environment,  # type: ignore[arg-type]
+        org_id="org_a",
+        id=id or f"evt_{number:021}",
+        event_name=f"event {number}",
+        distinct_id="user_1",
+        timestamp_ms=NOW_MS,
+        received_at=seconds(NOW_MS),
+        properties=msgspec.Raw(b'{"n":%d}' % number),
+        default_properties=msgspec.Raw(b"{}"),
+    )
+    return Entry(Table.EVENTS, project, tail(row))
+
+
+async def stored(engine: Engine, project: str, *, final: bool = False) -> list[str]:
+    """Names of the project's events in order; without `final`, rows that FINAL would hide count too."""
+    sql = f"SELECT event_name FROM events {'FINAL' * final} WHERE project_id = {{p:String}} ORDER BY log_seq"
+    return [row[0] for row in await engine.query(sql, {"p": project})]
+
+
+async def test_what_is_appended_is_stored_and_leaves_the_log(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    writer = make_writer(batch_rows=30)
+    for at in range(0, 100, 10):
+        await log.append([event(project, number) for number in range(at, at + 10)])
+    assert writer.flush()
+    assert await stored(engine, project) == [f"event {number}" for number in range(100)]
+    assert log.stats().lag == 0
+    assert writer.stats().rows == 100
+
+
+async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_stored(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    cut = Entry(Table.EVENTS, project, event(project, 999).row[:-1])
+    entries = [event(project, number) for number in range(50)]
+    await log.append([POISON, *entries[:20], POISON, POISON, *entries[20:], cut])
+    writer = make_writer()
+    assert writer.flush()
+    assert await stored(engine, project) == [f"event {number}" for number in range(50)]
+    dead = log.dead_letters()
+    assert [record.seq for record, _ in dead] == [1, 22, 23, 54]
+    assert {record.row for record, _ in dead} == {POISON.row, cut.row}
+    assert all(reason.isupper() for _, reason in dead)
+    assert writer.stats().dead_letters == 4
+
+
+async def test_a_row_of_another_regions_project_does_not_reach_the_store(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    await log.append([event(project, 1), event("proj_there", 2), event(project, 3)])
+    writer = make_writer()
+    assert writer.flush()
+    assert await stored(engine, project) == ["event 1", "event 3"]
+    assert await stored(engine, "proj_there") == []
+    [(record, reason)] = log.dead_letters()
+    assert (record.seq, writer.stats().refused) == (2, 1)
+    assert "another region" in reason
+
+
+async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    writer = make_writer()
+    first = await log.append([event(project, 1, id="evt_a"), event(project, 2, id="evt_a")])
+    assert writer.flush(first + 1)
+    await log.append([event(project, 3, id="evt_a"), event(project, 4, id="evt_a", environment="test")])
+    assert writer.flush()
+    assert await stored(engine, project, final=True) == ["event 1", "event 4"]
+
+
+async def test_rows_that_a_former_run_inserted_are_not_inserted_again(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    await log.append([event(project, number) for number in range(10)])
+    sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
+    records = log.read(0, 10)
+    sink.insert(Table.EVENTS, [records[2], records[7]])
+    writer = make_writer(batch_rows=4)
+    assert writer.flush()
+    assert await stored(engine, project) == [f"event {number}" for number in range(10)]
+    assert writer.stats().rows == 8
+
+
+def test_an_equal_key_counts_as_present_and_only_in_its_environment(
+    engine: Engine, log: LmdbLog, project: str
+) -> None:
+    sink = ReadBackSink(handle=engine.writer(), log_id=f"log_{project}")
+
+    def record(seq: int, entry: Entry) -> Record:
+        return Record(seq, entry.table, entry.project_id, entry.row)
+
+    sink.insert(Table.EVENTS, [record(1, event(project, 1, id="evt_a"))])
+    again = record(5, event(project, 5, id="evt_a"))
+    elsewhere = record(6, event(project, 6, id="evt_a", environment="test"))
+    unreadable = record(7, POISON)
+    assert sink.missing(Table.EVENTS, [again, elsewhere, unreadable]) == [elsewhere, unreadable]
+    assert sink.horizon(0) == 1
+    assert sink.horizon(1) == 1
+
+
+@pytest.mark.parametrize("landed", [False, True], ids=["before", "after"])
+async def test_an_insert_that_fails_before_or_after_it_landed_is_made_good(
+    engine: Engine,
+    log: LmdbLog,
+    project: str,
+    make_writer: MakeWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    landed: bool,
+) -> None:
+    insert, failures = ReadBackSink.insert, iter([True, True, True])
+
+    def flaky(self: ReadBackSink, table: Table, records: list[Record]) -> None:
+        fail = next(failures, False)
+        if landed or not fail:
+            insert(self, table, records)
+        if fail:
+            raise StoreUnavailable("NETWORK_ERROR")
+
+    monkeypatch.setattr(ReadBackSink, "insert", flaky)
+    await log.append([event(project, number) for number in range(20)])
+    writer = make_writer()
+    assert writer.flush()
+    assert await stored(engine, project) == [f"event {number}" for number in range(20)]
+    assert writer.stats().failures >= 1
+    assert log.dead_letters() == []
+
+
+async def test_a_failure_nobody_foresaw_stops_nothing(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    failed = threading.Event()
+
+    def step(name: str) -> None:
+        if name == "inserted:events" and not failed.is_set():
+            failed.set()
+            raise RuntimeError("a defect")
+
+    await log.append([event(project, 1), event(project, 2)])
+    writer = make_writer(step=step)
+    assert writer.flush()
+    assert failed.is_set()
+    assert await stored(engine, project) == ["event 1", "event 2"]
+
+
+async def test_a_writer_that_stops_has_drained_the_log(
+    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+) -> None:
+    writer = make_writer(batch_rows=7)
+    await log.append([event(project, number) for number in range(50)])
+    assert writer.stop() is True
+    assert len(await stored(engine, project)) == 50
+
+
+STEPS = [
+    "recovered",
+    "read",
+    "inserting:aliases",
+    "inserted:aliases",
+    "inserted:people",
+    "inserting:events",
+    "inserted:events",
+    "looked:events",
+    "buried",
+    "committing",
+    "committed",
+]
+
+
+def run_child(folder: Path, die_at: str, count: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(CHILD), str(folder), die_at, str(count)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step: str) -> None:
+    count = 150
+    killed = run_child(tmp_path, step, count)
+    assert killed.returncode == 9, killed.stderr
+    again = run_child(tmp_path, "", 0)
+    assert again.returncode == 0, again.stderr
+    answer = json.loads(again.stdout.splitlines()[-1])
+    poisoned = [seq for seq in range(1, count + 1) if (seq - 1) % 50 == 7]
+    found = sorted(seq for seqs in answer["seqs"].values() for seq in seqs)
+    assert answer["stopped"] is True
+    assert answer["dead"] == poisoned
+    assert found == [seq for seq in range(1, count + 1) if seq not in poisoned]

@@ -1,0 +1,106 @@
+"""A cell's log, store and writer in a process that ends without a word at one step. Run by path.
+
+argv: folder, step to die at ("" for none), entries to append first. Prints what the store holds if it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.ingest.writer import Writer
+from storage.analytics.engine import Engine
+from storage.analytics.guard import StoreGuard
+from storage.analytics.tables import AliasRow, EventRow, PeopleRow, seconds, tail
+from storage.log import Entry, Table
+from storage.log.lmdb import LmdbLog
+
+NOW_MS = 1_778_337_121_482
+REGION = "eu-west-1"
+
+
+def entries_of(count: int) -> list[Entry]:
+    """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
+    return [_entry(number) for number in range(count)]
+
+
+def _entry(number: int) -> Entry:
+    named: dict[str, Any] = {
+        "project_id": "proj_a",
+        "environment": "live",
+        "org_id": "org_a",
+        "timestamp_ms": NOW_MS,
+    }
+    at = seconds(NOW_MS)
+    if number % 50 == 7:
+        return Entry(Table.EVENTS, "proj_a", b'"project_id":"proj_a","timestamp_ms":"soon"}')
+    if number % 6 == 4:
+        row = PeopleRow(**named, received_at=at, id=f"p{number}", distinct_id="d", traits={"a": "1"})
+        return Entry(Table.PEOPLE, "proj_a", tail(row))
+    if number % 6 == 5:
+        alias = AliasRow(**named, received_at=at, id=f"a{number}", alias_id=f"x{number}", distinct_id="d")
+        return Entry(Table.ALIASES, "proj_a", tail(alias))
+    empty = msgspec.Raw(b"{}")
+    event = EventRow(
+        **named,
+        received_at=at,
+        id=f"evt_{number:021}",
+        event_name="e",
+        distinct_id="d",
+        properties=empty,
+        default_properties=empty,
+    )
+    return Entry(Table.EVENTS, "proj_a", tail(event))
+
+
+def _die_at(wanted: str, seen: int) -> Callable[[str], None]:
+    left = seen
+
+    def step(name: str) -> None:
+        nonlocal left
+        if name == wanted:
+            left -= 1
+            if left == 0:
+                os._exit(9)
+
+    return step
+
+
+async def main(folder: Path, die_at: str, count: int) -> None:
+    (folder / "tmp").mkdir(exist_ok=True)
+    tempfile.tempdir = str(folder / "tmp")
+    log = LmdbLog.open(folder / "log")
+    for at in range(0, count, 20):
+        await log.append(entries_of(count)[at : at + 20])
+    engine = Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
+    writer = Writer(
+        log=log,
+        engine=engine,
+        guard=StoreGuard(REGION, lambda _: REGION),
+        batch_rows=60 if count else 45,
+        linger=timedelta(milliseconds=10),
+        step=_die_at(die_at, seen=1 if die_at == "recovered" else 2),
+    )
+    writer.start()
+    stopped = writer.stop(timedelta(seconds=30))
+    seqs = {}
+    for table in Table:
+        found = await engine.query(f"SELECT log_seq FROM {table.value} ORDER BY log_seq")
+        seqs[table.value] = [row[0] for row in found]
+    dead = [record.seq for record, _ in log.dead_letters()]
+    sys.stdout.write(json.dumps({"stopped": stopped, "seqs": seqs, "dead": dead}) + "\n")
+    engine.close()
+    log.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
