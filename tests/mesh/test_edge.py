@@ -17,15 +17,15 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from mesh.directory import KeyFact, OrgFact
+from mesh.http import HttpListener
 from sankofa.residency.v1.environment_pb2 import Environment
 from services.router import build
 from services.router.config import EdgeConfig
 from services.router.edge import command, render_edge
-from services.router.listener import listener
+from services.router.listener import listener_config
 from tests.support.nodes import AF, EU, US, MemoryDirectory
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.network, pytest.mark.disk]
@@ -162,16 +162,14 @@ async def running_router(
             asked.append(scope)
         await app(scope, receive, send)
 
-    config = listener(app, address="127.0.0.1:0", pki_dir=pki, region=HOME)
+    config = listener_config(app, pki_dir=pki, region=HOME)
     config.app = recorded
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: server.started, "the router listens")
+    server = HttpListener(config, "127.0.0.1:0")
+    await server.start()
     try:
-        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"127.0.0.1:{server.port}"
     finally:
-        server.should_exit = True
-        await serving
+        await server.drain(1.0)
 
 
 @asynccontextmanager
