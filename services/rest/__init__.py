@@ -54,13 +54,15 @@ async def build(
     ingestion = Ingestion(
         region=region, directory=directory, appender=coalescer, max_body_bytes=config.max_body_bytes
     )
+    health = Health(directory=directory, coalescer=coalescer)
     rooms = (
-        Health(directory=directory, coalescer=coalescer),
+        health,
         Management(region=region, directory=directory, cells=cells, hint_of=hint_of),
         Queries(region=region, directory=directory, cells=cells),
     )
     return Shim(
         region=region,
+        health=health,
         hot_routes=ingestion.routes(),
         router=Router([route for room in rooms for route in room.routes()], redirect_slashes=False),
         cors=Cors(dashboard_origins=config.dashboard_origins),

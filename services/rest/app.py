@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from mesh.errors import InvalidInput, NotFound, SankofaError
 from mesh.telemetry import extract, inject
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.health import Health
 from services.rest.requests import ClientGone, Handler, Request
 from services.rest.responses import Answer, Cors, Headers, RequestIds, error_answer, send_answer
 
@@ -57,6 +58,7 @@ class Shim:
         self,
         *,
         region: str,
+        health: Health,
         hot_routes: dict[str, Handler],
         router: Router,
         cors: Cors,
@@ -65,6 +67,7 @@ class Shim:
         on_edge_request: OnEdgeRequest,
     ) -> None:
         self._region_header = (b"x-sankofa-region", region.encode("ascii"))
+        self.health = health
         self._hot_routes = hot_routes
         self._router = router
         self._cors = cors

@@ -78,6 +78,14 @@ class Coalescer:
         """Whether the cell can be reached; asks for a connection where there is none."""
         return self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
+    def gauges(self) -> dict[str, float]:
+        """What waits for the next frame, and what is in the frame under way."""
+        return {
+            "rest_waiting_requests": len(self._waiting),
+            "rest_waiting_bytes": self._waiting_bytes,
+            "rest_unanswered_requests": len(self._sent),
+        }
+
     async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
         """Makes a request durable. Raises Unavailable: too many wait, or the stream broke unanswered."""
         if len(self._waiting) + len(self._sent) >= self._max_requests:

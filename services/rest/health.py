@@ -29,13 +29,26 @@ class Health:
             resource("/openapi.json", GET=self.openapi),
         ]
 
+    def reasons(self) -> dict[str, str]:
+        """Why this shim can't take traffic, by part; empty where it can."""
+        found = {}
+        if not self._coalescer.connected:
+            found["cell"] = "no connection to the cell's internal port"
+        if self._directory.default_region() is None:
+            found["directory"] = "the catalogue of regions has not come"
+        return found
+
+    def gauges(self) -> dict[str, float]:
+        """For /metrics on the admin port."""
+        return self._coalescer.gauges()
+
     async def lives(self, http: HttpRequest) -> Response:
         """The process answers."""
         return reply({"ok": True})
 
     async def ready(self, http: HttpRequest) -> Response:
         """Its cell can be reached and its directory has come. Raises Unavailable."""
-        if not self._coalescer.connected or self._directory.default_region() is None:
+        if self.reasons():
             raise Unavailable()
         return reply({"ok": True})
 

@@ -24,6 +24,7 @@ from mesh.errors import InvalidInput
 from mesh.identity import Credentials, Identity
 from mesh.regions import GLOBAL
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.lingering import LingeringTransport
 from services.rest.responses import RequestIds, error_answer
 
 log = logging.getLogger(__name__)
@@ -52,16 +53,8 @@ class RestServer:
             self._servers.append(_Server(_config(app, _protocol(region, _EdgeProtocol), tls=tls)))
             self._sockets.append(_bind(edge_address))
         self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def public_port(self) -> int:
-        """The port of the public listener."""
-        return _port(self._sockets[0])
-
-    @property
-    def edge_port(self) -> int:
-        """The port of the edge's listener; 0 where there is none."""
-        return _port(self._sockets[1]) if len(self._sockets) > 1 else 0
+        self.public_port = _port(self._sockets[0])
+        self.edge_port = _port(self._sockets[1]) if edge_address else 0
 
     async def start(self) -> None:
         """Returns once every listener accepts."""
@@ -93,6 +86,16 @@ class _PublicProtocol(HttpToolsProtocol):
 
     region: ClassVar[str] = ""
     ids: ClassVar[RequestIds]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """What the application sends goes out over a transport that lingers."""
+        super().connection_made(transport)
+        self.transport = self._lingering = LingeringTransport(transport, self)  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Past the last answer, what arrives is thrown away."""
+        if not self._lingering.lingering:
+            super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
         """Called instead of the application where the request can't be parsed."""

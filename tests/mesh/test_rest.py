@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import uvloop
 
 from mesh.directory import KeyFact, OrgFact, ProjectFact, RegionFact
-from mesh.identity import Credentials
 from mesh.server import MeshServer, Service
 from sankofa.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult, Command
@@ -27,6 +27,7 @@ from sankofa.query.v1.query_pb2 import Event, ListEventsRequest, ListEventsRespo
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import build
+from services.rest.app import Shim
 from services.rest.config import RestConfig
 from services.rest.server import RestServer
 from tests.support.nodes import EU, US, MemoryDirectory, TestNode, make_node
@@ -100,9 +101,20 @@ class Running:
     directory: MemoryDirectory
     pki: Path
     edge_bytes: list[int]
+    shim: Shim
+
+    def waiting(self) -> float:
+        """Requests that wait for the next frame."""
+        return self.shim.health.gauges()["rest_waiting_requests"]
 
     async def track(self, *, key: str = LIVE, **changes: Any) -> httpx.Response:
         return await self.http.post("/api/v1/track", headers={"x-api-key": key}, json={**TRACK, **changes})
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The loop that the server runs on."""
+    return uvloop.EventLoopPolicy()
 
 
 @pytest.fixture
@@ -162,7 +174,7 @@ async def shim(pki: Path, directory: MemoryDirectory) -> AsyncIterator[Running]:
         stack.push_async_callback(server.drain, 1.0)
         base = f"http://127.0.0.1:{server.public_port}"
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=base))
-        yield Running(http, cell, server, rest, directory, pki, edge_bytes)
+        yield Running(http, cell, server, rest, directory, pki, edge_bytes, app)
 
 
 async def _serve(stack: AsyncExitStack, pki: Path, directory: MemoryDirectory, cell: Cell) -> int:
@@ -194,7 +206,7 @@ async def _serve(stack: AsyncExitStack, pki: Path, directory: MemoryDirectory, c
 async def until(condition: Any, *, seconds: float = 5.0) -> None:
     """Waits for a condition, with a deadline."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of several kinds
             await asyncio.sleep(0.005)
 
 
@@ -380,7 +392,7 @@ async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim
     first = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
     others = [asyncio.create_task(shim.track()) for _ in range(5)]
-    await until(lambda: shim.http._transport is not None and _waiting(shim) == 5)
+    await until(lambda: shim.waiting() == 5)
     shim.cell.gate.set()
     answers = await asyncio.gather(first, *others)
     assert [answer.status_code for answer in answers] == [200] * 6
@@ -390,7 +402,7 @@ async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim
 async def test_more_than_may_wait_is_answered_503_at_once(shim: Running) -> None:
     shim.cell.gate.clear()
     waiting = [asyncio.create_task(shim.track()) for _ in range(8)]
-    await until(lambda: _waiting(shim) == 8 - len(shim.cell.items) and len(shim.cell.items) >= 1)
+    await until(lambda: shim.waiting() == 8 - len(shim.cell.items) and len(shim.cell.items) >= 1)
     answer = await shim.track()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     shim.cell.gate.set()
@@ -416,7 +428,7 @@ async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Running) -
     await until(lambda: shim.cell.frames)
     leaves = asyncio.create_task(shim.track())
     also_stays = asyncio.create_task(shim.track())
-    await until(lambda: _waiting(shim) == 2)
+    await until(lambda: shim.waiting() == 2)
     leaves.cancel()
     shim.cell.gate.set()
     assert [(await task).status_code for task in (stays, also_stays)] == [200, 200]
@@ -430,7 +442,7 @@ async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_
     first = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
     lost, good = asyncio.create_task(shim.track(key="sk_lost")), asyncio.create_task(shim.track())
-    await until(lambda: _waiting(shim) == 2)
+    await until(lambda: shim.waiting() == 2)
     shim.cell.gate.set()
     assert [(await task).status_code for task in (first, lost, good)] == [200, 403, 200]
 
@@ -513,10 +525,6 @@ def _tls(pki: Path, *, region: str = "", role: str = "") -> ssl.SSLContext:
     if role:
         context.load_cert_chain(pki / region / f"{role}.crt", pki / region / f"{role}.key")
     return context
-
-
-def _waiting(shim: Running) -> int:
-    return len(shim.coalescer._waiting)
 
 
 async def test_draining_lets_a_request_in_flight_end_and_takes_no_new_one(shim: Running) -> None:

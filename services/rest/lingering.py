@@ -1,0 +1,42 @@
+"""Closing a connection whose request body is unread, without losing the answer.
+
+A plain close makes the kernel answer what is still arriving with a reset, and
+the reset can overtake the answer (RFC 9112, 9.6): so the sending side is shut
+first, and what still comes is thrown away for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LINGER_S: Final = 2.0
+
+
+class LingeringTransport:
+    """What uvicorn's protocol uses of a transport; `close` lingers where a body is unread."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: HttpToolsProtocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self.lingering = False
+        self.write = transport.write
+        self.get_extra_info = transport.get_extra_info
+
+    def is_closing(self) -> bool:
+        """Also true while lingering: nothing more is answered here."""
+        return self.lingering or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Closes, at once where everything sent has been read."""
+        cycle: Any = self._protocol.cycle
+        if self.is_closing() or cycle is None or not cycle.more_body:
+            self._transport.close()
+            return
+        self.lingering = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._protocol.flow.resume_reading()
+        self._protocol.loop.call_later(LINGER_S, self._transport.close)
