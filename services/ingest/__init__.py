@@ -1,1 +1,109 @@
-"""Ingest: the way of events into a region."""
+"""Ingest: the way of events into a region, and the region's own telemetry, ledger and sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
+
+from mesh.node import Node
+from mesh.server import Service
+from sankofa.ingest.v1 import ingest_pb2
+from sankofa.ingest.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
+from sankofa.residency.v1 import ledger_pb2
+from sankofa.residency.v1.ledger_pb2_grpc import (
+    add_AuditServiceServicer_to_server,
+    add_LedgerServiceServicer_to_server,
+    add_SweepServiceServicer_to_server,
+)
+from services.ingest.config import IngestConfig
+from services.ingest.core import Normaliser
+from services.ingest.ledger import AuditService, Counters, LedgerService
+from services.ingest.service import IngestService
+from services.ingest.sweep import SweepService
+from services.ingest.telemetry import SpanBuffer, TraceReceiver
+from services.ingest.user_agent import UserAgents
+from services.ingest.writer import Writer
+from storage.analytics.engine import Engine
+from storage.analytics.guard import StoreGuard
+from storage.analytics.telemetry import TelemetryStore
+from storage.directory.reader import DirectoryReader
+from storage.log import DurableLog
+
+
+async def build(
+    *,
+    config: IngestConfig,
+    node: Node,
+    stack: AsyncExitStack,
+    log: DurableLog,
+    engine: Engine,
+    directory: DirectoryReader,
+    data_dir: Path,
+    records: Path | None = None,
+    compressed: tuple[Path, ...] = (),
+) -> list[Service]:
+    """Ingest on stores that are open and stay open until `stack` has closed what this pushes on it.
+
+    `data_dir` is the region's folder, `records` its SQLite file if it has one, `compressed` the folders of
+    the analytics store, which a sweep queries instead of reading their files.
+    """
+    writer = Writer(
+        log=log,
+        engine=engine,
+        guard=StoreGuard(node.region, directory.pin),
+        batch_rows=config.writer_batch_rows,
+        linger=timedelta(milliseconds=config.writer_linger_ms),
+    )
+    writer.start()
+    stack.push_async_callback(asyncio.to_thread, writer.stop)
+
+    store = TelemetryStore(engine=engine)
+    stack.push_async_callback(asyncio.to_thread, store.close)
+    spans = SpanBuffer(sink=store, capacity=config.span_queue, flush_every_s=config.span_flush_ms / 1000)
+    counters = Counters(region=node.region, sink=store, flush_every_s=config.ledger_flush_ms / 1000)
+    for buffer in (spans, counters):
+        stack.push_async_callback(buffer.flush)
+        _run(buffer.run(), stack)
+
+    user_agents = await asyncio.to_thread(UserAgents)
+    normaliser = Normaliser(directory=directory, user_agents=user_agents, now_ms=_wall_ms)
+    sweep = SweepService(
+        engine=engine, log=log, directory=directory, records=records, data_dir=data_dir, compressed=compressed
+    )
+    audit = AuditService(region=node.region, counters=counters, spans=spans, store=store)
+    ours, otlp = ledger_pb2.DESCRIPTOR.services_by_name, trace_service_pb2.DESCRIPTOR.services_by_name
+    return [
+        Service(
+            add_IngestServiceServicer_to_server,
+            IngestService(log=log, normaliser=normaliser),
+            ingest_pb2.DESCRIPTOR.services_by_name["IngestService"],
+        ),
+        Service(add_TraceServiceServicer_to_server, TraceReceiver(buffer=spans), otlp["TraceService"]),
+        Service(add_LedgerServiceServicer_to_server, LedgerService(counters=counters), ours["LedgerService"]),
+        Service(add_AuditServiceServicer_to_server, audit, ours["AuditService"]),
+        Service(add_SweepServiceServicer_to_server, sweep, ours["SweepService"]),
+    ]
+
+
+def _run(loop: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
+    """Runs in the background until the stack closes."""
+    task = asyncio.get_running_loop().create_task(loop)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(stop)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

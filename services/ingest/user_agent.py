@@ -33,6 +33,7 @@ class UserAgents:
     def __init__(self) -> None:
         self._parser = Parser(Resolver(load_lazy_builtins()))
         self.read = lru_cache(_REMEMBERED)(self._read)
+        self.read("Mozilla/5.0")  # the rules load with the first parse: not on a client's time
 
     def _read(self, user_agent: str) -> Device:
         """Only the first 1,024 characters are looked at: longer ones are no browser's."""
