@@ -1,4 +1,4 @@
-"""A tool's place in a running mesh: an operator's certificate, a guard, and counters that the audit sees too."""
+"""A tool's place in a running mesh: an operator's certificate, a guard, and counters the audit sees too."""
 
 from __future__ import annotations
 

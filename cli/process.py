@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mesh.admin import admin_app
-from mesh.config import load
+from mesh.config import ConfigError, load
 from mesh.directory import Directory
 from mesh.http import HttpListener, plain_config
 from mesh.identity import Credentials
@@ -64,6 +64,9 @@ class ProcessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     drain_s: float = 5.0
     """How long calls in flight may take when the process stops, seconds."""
 
+    hint_key_file: str = ""
+    """File with the key of the login hints, 32 bytes or more; all regions share it, the registry has none."""
+
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -92,6 +95,7 @@ class Process:
     stack: AsyncExitStack
     provider: Any
     directory: Directory | None = None
+    cell: Any = None
     services: list[Service] = field(default_factory=list)
     reasons: dict[str, Callable[[], str]] = field(default_factory=dict)
     gauges: list[Callable[[], Mapping[str, float]]] = field(default_factory=list)
@@ -114,6 +118,13 @@ class Process:
             ledger=self.ledger,
             tracer=self.provider.get_tracer("sankofa.mesh"),
         )
+
+    def hint_key(self) -> bytes:
+        """The key of the login hints. Raises ConfigError where none is set."""
+        try:
+            return Path(self.config.hint_key_file).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"[process] hint_key_file: {error}") from None
 
     def background(self, work: Any, name: str) -> None:
         """Runs a coroutine until the process stops; if it fails, the process ends with it."""

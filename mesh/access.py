@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sankofa.org.v1.org_pb2 import ProjectRole
-from sankofa.residency.v1.error_pb2 import ErrorReason
-
 from mesh.directory import Directory
 from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from mesh.tokens import USER, verify
+from sankofa.org.v1.org_pb2 import ProjectRole
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 
 @dataclass(frozen=True, slots=True)

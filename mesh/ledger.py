@@ -90,7 +90,7 @@ class Ledger:
                     yield path, _read(data, closed=True)
 
     def close(self) -> None:
-        """Lets go of the file. It stays, as after a kill, until a process of the region has reported it whole."""
+        """Lets go of the file. It stays, as after a kill, until another process has reported it whole."""
         self._map.close()
         self._file.close()
 

@@ -1,0 +1,121 @@
+"""The stores of one cell, opened once per process and shared by the targets in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from cli.process import Process
+from mesh.regions import GLOBAL
+from mesh.signing import RowSigner, RowVerifier
+from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
+from storage.analytics.engine import Engine, QueryLimits
+from storage.directory.feed import DirectoryFeed
+from storage.directory.lmdb import LmdbDirectory
+from storage.log.lmdb import LmdbLog
+from storage.records.publisher import Publisher
+from storage.records.records import Records
+
+ANALYTICS, DIRECTORY, LOG, RECORDS = "analytics", "directory", "log", "records.db"
+
+
+class CellConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a cell's stores are, section [cell]. What is empty lies in the process's data directory."""
+
+    analytics_url: str = ""
+    """http(s)://user:password@host:port of a ClickHouse; empty: the engine in this process (chDB)."""
+
+    analytics_memory_bytes: int = 1_500_000_000
+    """What the engine in this process may take; by default it would take 90 % of the machine."""
+
+    records_url: str = ""
+    """postgresql+asyncpg://user:password@host/database; empty: SQLite."""
+
+    log_bytes: int = 1 << 30
+    """Size of the durable log on disk; it takes no more events at 80 % of it."""
+
+
+class Cell:
+    """One region's stores in one process."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._engine: Engine | None = None
+        self.config = process.settings.load(CellConfig, "cell")
+        self.signer = RowSigner.load(process.pki_dir, process.region)
+        self.records: Records
+        self.directory: LmdbDirectory
+        self.publisher: Publisher
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the analytics engine runs in this process."""
+        return not self.config.analytics_url
+
+    @property
+    def analytics_dir(self) -> Path:
+        """The embedded engine's folder."""
+        return self._process.data_dir / ANALYTICS
+
+    @property
+    def records_file(self) -> Path | None:
+        """The SQLite file; None where the records are in PostgreSQL."""
+        return None if self.config.records_url else self._process.data_dir / RECORDS
+
+    @classmethod
+    async def open(cls, process: Process) -> Cell:
+        """Opens records and directory, and keeps the directory fed from the registry."""
+        cell, stack = cls(process), process.stack
+        url = cell.config.records_url or f"sqlite+aiosqlite:///{process.data_dir / RECORDS}"
+        cell.records = await Records.open(url, region=process.region)
+        stack.push_async_callback(cell.records.close)
+        cell.directory = await asyncio.to_thread(
+            LmdbDirectory.open, process.data_dir / DIRECTORY, region=process.region
+        )
+        stack.callback(cell.directory.close)
+        process.directory = cell.directory
+        stub = registry_stub(process)
+        cell.publisher = Publisher(outbox=cell.records.outbox, signer=cell.signer, stub=stub)
+        process.background(cell.publisher.run(), "publisher")
+        feed = DirectoryFeed(
+            directory=cell.directory,
+            verifier=RowVerifier(process.credentials.authorities),
+            stub=stub,
+            region=process.region,
+            on_feed_change=cell.publisher.republish,
+        )
+        process.background(feed.run(), "directory feed")
+        process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
+        return cell
+
+    async def engine(self, limits: QueryLimits) -> Engine:
+        """The analytics store."""
+        if self._engine is None:
+            self._engine = await asyncio.to_thread(self._open_engine, limits)
+            self._process.stack.push_async_callback(asyncio.to_thread, self._engine.close)
+        return self._engine
+
+    def open_log(self) -> LmdbLog:
+        """The durable log; its writer has to be stopped before the stack closes it."""
+        log = LmdbLog.open(self._process.data_dir / LOG, max_bytes=self.config.log_bytes)
+        self._process.stack.callback(log.close)
+        return log
+
+    def _open_engine(self, limits: QueryLimits) -> Engine:
+        region, config = self._process.region, self.config
+        if config.analytics_url:
+            return Engine.server(config.analytics_url, region=region, limits=limits)
+        return Engine.embedded(
+            self.analytics_dir, region=region, max_memory_bytes=config.analytics_memory_bytes, limits=limits
+        )
+
+
+def registry_stub(process: Process) -> Callable[[], RegistryServiceStub]:
+    """A stub of the region registry on one channel of this process."""
+    channel = process.node().channel(GLOBAL, process.config.registry_address)
+    process.stack.push_async_callback(channel.close)
+    stub = RegistryServiceStub(channel)
+    return lambda: stub

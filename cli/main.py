@@ -1,0 +1,113 @@
+"""The `residency` command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+DATA_DIR = "data"
+_data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_DIR,
+    show_default=True,
+    envvar="SANKOFA_DATA_DIR",
+    help="Where the mesh keeps everything.",
+)
+_output = click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How to print the answer."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sankofa-residency-mesh")
+def main() -> None:
+    """Pins each project's data to one region, for ever, and proves it."""
+
+
+@main.command()
+@click.option("--target", required=True, help="One or more of registry,router,rest,ingest,query,org.")
+@click.option("--region", help="The region it serves. Not for the registry.")
+@click.option("--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="TOML or JSON.")
+@click.option("--set", "sets", multiple=True, metavar="SECTION.FIELD=VALUE", help="Overrides one setting.")
+def serve(target: str, region: str | None, config: Path | None, sets: tuple[str, ...]) -> None:
+    """Runs one process with one or more targets.
+
+    Settings come from --config, then the environment (SANKOFA_<SECTION>_<FIELD>), then --set.
+    """
+    from cli.serve import UsageError, parse_sets, run
+    from mesh.config import ConfigError
+
+    try:
+        run(target.split(","), region, config, parse_sets(sets))
+    except (ConfigError, UsageError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@_data_dir
+@_output
+@click.option("--fresh", is_flag=True, help="Delete the data directory first.")
+@click.option("--free-ports", is_flag=True, help="Any free ports instead of 8080 and the like.")
+@click.option("--trace-ratio", default=1.0, show_default=True, help="Share of traces that are kept.")
+def up(data_dir: Path, output: str, fresh: bool, free_ports: bool, trace_ratio: float) -> None:
+    """Starts the whole mesh on this machine and watches over it until Ctrl-C."""
+    from cli.commands import run_up
+
+    _run(run_up(data_dir.resolve(), output, fresh=fresh, free_ports=free_ports, trace_ratio=trace_ratio))
+
+
+@main.command()
+@_data_dir
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def audit(data_dir: Path, as_json: bool) -> None:
+    """Says whether a call crossed a region. Exit code 0 PROVEN, 2 UNPROVEN, 3 VIOLATED."""
+    from cli.commands import run_audit
+
+    _run(run_audit(data_dir.resolve(), as_json=as_json))
+
+
+@main.command()
+@_data_dir
+@click.option("--seed", default="sankofa", show_default=True, help="The same seed makes the same shop.")
+@click.option("--sessions", default=600, show_default=True, help="Sessions of each region's shop.")
+def demo(data_dir: Path, seed: str, sessions: int) -> None:
+    """Posts a month of a web shop to every region and checks that it stayed there.
+
+    Uses the mesh that runs on --data-dir, or starts one of its own and stops it again.
+    """
+    from cli.commands import run_demo
+
+    _run(run_demo(data_dir.resolve(), seed=seed, sessions=sessions))
+
+
+@main.command()
+@_data_dir
+@click.argument("marker")
+def sweep(data_dir: Path, marker: str) -> None:
+    """Looks for MARKER ("mark_" and 20 of a-z, 0-9) in everything that every region stores."""
+    from cli.commands import run_sweep
+
+    _run(run_sweep(data_dir.resolve(), marker))
+
+
+def _run(work: Any) -> None:
+    """Runs a command; what a user can mend becomes one line and exit code 1."""
+    from cli.client import WireError
+    from cli.supervisor import StartFailed
+    from cli.topology import PortsTaken
+    from cli.up import AlreadyRunning
+    from mesh.errors import SankofaError
+
+    try:
+        sys.exit(asyncio.run(work))
+    except (StartFailed, PortsTaken, AlreadyRunning, ValueError, WireError, SankofaError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The table of modules: everything a process can be. `residency serve --target` picks from it.
+
+Imports stand inside the functions, so that a process loads what it runs and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from cli.process import Process
+from mesh.ledger import EdgeKey
+from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, SIDE_SERVER, VERDICT_ALLOWED, Side
+from sankofa.residency.v1.options_pb2 import PLANE_TRANSIT
+
+if TYPE_CHECKING:
+    from cli.cell import Cell
+    from storage.directory.lmdb import LmdbDirectory
+
+T = TypeVar("T")
+
+FORWARD = "HTTP/forward"
+"""What the ledger calls a request that the edge passes on."""
+DIRECTORY_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One target: the role in its certificate, the ports it serves, and how it joins a process."""
+
+    summary: str
+    role: str
+    ports: frozenset[str]
+    start: Callable[[Process], Awaitable[None]]
+
+
+async def _registry(process: Process) -> None:
+    from services.region_registry import build
+    from services.region_registry.config import RegistryConfig
+    from storage.registry.store import RegistryStore
+
+    config = process.settings.load(RegistryConfig, "registry")
+    store = await RegistryStore.open(config.store_url)
+    process.stack.push_async_callback(store.close)
+    process.services += await build(config=config, node=process.node(), stack=process.stack, store=store)
+
+
+async def _ingest(process: Process) -> None:
+    from services.ingest import build
+    from services.ingest.config import IngestConfig
+    from services.ingest.projects import build as build_projects
+    from services.query.config import QueryConfig
+
+    cell, node, stack = await _cell(process), process.node(), process.stack
+    # Projects first: they restore the pins, without which the writer's store guard would refuse every row.
+    process.services += await build_projects(
+        node=node,
+        stack=stack,
+        records=cell.records.projects,
+        directory=cell.directory,
+        publisher=cell.publisher,
+        signer=cell.signer,
+    )
+    limits = process.settings.load(QueryConfig, "query").limits()
+    log, engine = cell.open_log(), await cell.engine(limits)
+    process.services += await build(
+        config=process.settings.load(IngestConfig, "ingest"),
+        node=node,
+        stack=stack,
+        log=log,
+        engine=engine,
+        directory=cell.directory,
+        data_dir=process.data_dir,
+        records=cell.records_file,
+        compressed=(cell.analytics_dir,) if cell.embedded else (),
+    )
+    process.gauges.append(lambda: {f"log_{name}": value for name, value in log.stats()._asdict().items()})
+
+
+async def _query(process: Process) -> None:
+    from services.query import build
+    from services.query.config import QueryConfig
+
+    config = process.settings.load(QueryConfig, "query")
+    cell = await _cell(process)
+    engine = await cell.engine(config.limits())
+    process.services += await build(config=config, node=process.node(), stack=process.stack, engine=engine)
+
+
+async def _org(process: Process) -> None:
+    from mesh.hints import LoginHints
+    from services.org import build
+    from services.org.config import OrgConfig
+
+    cell = await _cell(process)
+    process.services += await build(
+        config=process.settings.load(OrgConfig, "org"),
+        node=process.node(),
+        stack=process.stack,
+        records=cell.records.orgs,
+        directory=cell.directory,
+        publisher=cell.publisher,
+        signer=cell.signer,
+        hints=LoginHints(process.hint_key()),
+    )
+
+
+async def _rest(process: Process) -> None:
+    from mesh.hints import LoginHints
+    from services.rest import build
+    from services.rest.config import RestConfig
+    from services.rest.server import RestServer
+    from storage.directory.environment import DirectoryMissing
+    from storage.directory.lmdb import LmdbDirectory
+
+    path = process.data_dir / "directory"
+    directory = await _once_there(
+        lambda: LmdbDirectory.open(path, region=process.region, readonly=True), DirectoryMissing
+    )
+    process.stack.callback(directory.close)
+    process.directory = directory
+    config = process.settings.load(RestConfig, "rest")
+    shim = await build(
+        config=config,
+        node=process.node(),
+        directory=directory,
+        hint_of=LoginHints(process.hint_key()).hint,
+        on_edge_request=_transit(process, SIDE_SERVER, process.config.home_region),
+        stack=process.stack,
+    )
+    server = RestServer(
+        app=shim,
+        credentials=process.credentials,
+        public_address=config.public_address,
+        edge_address=config.edge_address,
+    )
+    await server.start()
+    process.stack.push_async_callback(server.drain, process.config.drain_s)
+    process.reasons["rest"] = lambda: "; ".join(shim.health.reasons().values())
+    process.gauges.append(shim.health.gauges)
+
+
+async def _router(process: Process) -> None:
+    from mesh.http import HttpListener
+    from services.router import build
+    from services.router.config import RouterConfig
+    from services.router.listener import listener_config
+
+    directory = await _fed_directory(process)
+    config = process.settings.load(RouterConfig, "router")
+    forwarded = {region: _transit(process, SIDE_CLIENT, region) for region in process.credentials.authorities}
+    app = build(
+        directory=directory, home_region=process.region, on_forward=lambda region: forwarded[region](0)
+    )
+    server = HttpListener(
+        listener_config(app, pki_dir=process.pki_dir, region=process.region), config.address
+    )
+    await server.start()
+    process.stack.push_async_callback(server.drain, process.config.drain_s)
+
+
+TARGETS: dict[str, Module] = {
+    "registry": Module(
+        "signed routing facts of all regions", "registry", frozenset({"federated"}), _registry
+    ),
+    "router": Module("tells the edge where a request belongs", "router", frozenset({"http"}), _router),
+    "ingest": Module(
+        "events in; projects, keys, telemetry", "cell", frozenset({"internal", "federated"}), _ingest
+    ),
+    "query": Module("answers out", "cell", frozenset({"internal"}), _query),
+    "org": Module("accounts and organisations", "cell", frozenset({"federated"}), _org),
+    "rest": Module("the public wire", "rest", frozenset({"http", "edge"}), _rest),
+}
+
+
+async def _cell(process: Process) -> Cell:
+    from cli.cell import Cell
+
+    cell: Cell | None = process.cell
+    if cell is None:
+        cell = process.cell = await Cell.open(process)
+    return cell
+
+
+async def _fed_directory(process: Process) -> LmdbDirectory:
+    from cli.cell import registry_stub
+    from mesh.signing import RowVerifier
+    from storage.directory.feed import DirectoryFeed
+    from storage.directory.lmdb import LmdbDirectory
+
+    directory = await asyncio.to_thread(LmdbDirectory.open, process.data_dir / "directory", region=None)
+    process.stack.callback(directory.close)
+    verifier = RowVerifier(process.credentials.authorities)
+    feed = DirectoryFeed(directory=directory, verifier=verifier, stub=registry_stub(process), region=None)
+    process.background(feed.run(), "directory feed")
+    process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
+    return directory
+
+
+async def _once_there(open_: Callable[[], T], missing: type[Exception]) -> T:
+    """Another process of the region makes it: waits for that, a minute at most."""
+    async with asyncio.timeout(DIRECTORY_WAIT_S):
+        while True:
+            try:
+                return await asyncio.to_thread(open_)
+            except missing:
+                await asyncio.sleep(0.05)
+
+
+def _transit(process: Process, side: Side, other: str) -> Callable[[int], None]:
+    """Counts a request that the edge passes on: by the router as it leaves, by the shim as it comes in."""
+    caller, callee = (process.region, other) if side == SIDE_CLIENT else (other, process.region)
+    key = EdgeKey(side, caller, callee, FORWARD, PLANE_TRANSIT, VERDICT_ALLOWED)
+    return lambda size: process.ledger.begin(key, requests=1, rows=0, size=size)
