@@ -1,0 +1,50 @@
+"""The projects of a region: created from tickets, their keys minted and revoked, who may use them followed.
+
+What lives here: ProjectService, and the receiving end of every region's access feed. What does not: events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from typing import Protocol
+
+from mesh.node import Node
+from mesh.server import Service
+from mesh.signing import RowSigner
+from sankofa.ingest.v1 import project_pb2
+from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
+from services.ingest.projects.access_feed import AccessFeed, AccessWriter
+from services.ingest.projects.core import DirectoryWriter, OutboxPublisher, Projects
+from services.ingest.projects.service import ProjectServicer
+from storage.records.projects import ProjectRecords
+
+
+class ProjectsDirectory(DirectoryWriter, AccessWriter, Protocol):
+    """The cell's directory, as its one writer sees it."""
+
+
+async def build(
+    *,
+    node: Node,
+    stack: AsyncExitStack,
+    records: ProjectRecords,
+    directory: ProjectsDirectory,
+    publisher: OutboxPublisher,
+    signer: RowSigner,
+) -> list[Service]:
+    """Wires the service, restores the directory's own rows from the records and starts the access feeds."""
+    projects = Projects(
+        region=node.region, records=records, directory=directory, publisher=publisher, signer=signer
+    )
+    await projects.restore()
+    feed = AccessFeed(node=node, directory=directory, region=node.region)
+    stack.push_async_callback(_cancel, asyncio.create_task(feed.run(), name="access feeds"))
+    descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
+    return [Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor)]
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

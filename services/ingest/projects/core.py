@@ -1,0 +1,185 @@
+"""Projects of this region and their keys: the rules, without gRPC and SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from mesh.access import authorise
+from mesh.directory import AccessFact, Directory, ProjectFact
+from mesh.errors import InvalidInput, NotFound
+from mesh.ids import new_id
+from mesh.signing import RowSigner
+from sankofa.org.v1.org_pb2 import ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row, SignedRow
+from sankofa.residency.v1.environment_pb2 import Environment
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.projects.tickets import read_ticket
+from storage.records.projects import KeyRecord, ProjectRecord, ProjectRecords, ProjectWithKeys
+from storage.records.rows import key_row, pin_row
+
+_PREFIXES = {Environment.ENVIRONMENT_LIVE: "sk_live_", Environment.ENVIRONMENT_TEST: "sk_test_"}
+FLUSH = timedelta(seconds=2)
+"""How long an answer waits for the registry, so that the global URL knows a key when its owner does."""
+
+ROWS_A_WRITE = 1000
+
+
+class DirectoryWriter(Directory, Protocol):
+    """The cell's directory, as its one writer sees it."""
+
+    async def put_own_rows(self, rows: Sequence[SignedRow]) -> None:
+        """Takes rows of this region."""
+
+    async def put_project(self, project: ProjectFact) -> None:
+        """Takes a project of this region."""
+
+    async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:
+        """Takes access rows of a primary region."""
+
+
+class OutboxPublisher(Protocol):
+    """What publishes the outbox of the records."""
+
+    def wake(self) -> None:
+        """Says that the outbox has new rows."""
+
+    async def flush(self, timeout: timedelta) -> bool:
+        """Waits until the registry has every row; False where that takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A key and its secret, which is kept nowhere."""
+
+    record: KeyRecord
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """A new project and its first keys."""
+
+    stored: ProjectWithKeys
+    live: Minted
+    test: Minted
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Projects:
+    """The projects pinned to `region`: records first, then the directory, then the registry."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        records: ProjectRecords,
+        directory: DirectoryWriter,
+        publisher: OutboxPublisher,
+        signer: RowSigner,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._region = region
+        self._records = records
+        self._directory = directory
+        self._publisher = publisher
+        self._signer = signer
+        self._clock_ms = clock_ms
+
+    async def restore(self) -> None:
+        """At start: rebuilds the directory's own rows, so that a lost or old one revives no revoked key."""
+        every = await self._records.all()
+        await self._put_rows(row for stored in every for row in self._rows(stored))
+        for stored in every:
+            await self._put_project(stored.project)
+        self._publisher.wake()
+
+    async def provision(self, token: str) -> Provisioned:
+        """Creates the ticket's project and mints its keys; a repeat replaces them.
+
+        Raises Forbidden(TICKET_INVALID), Unavailable, Conflict (archived meanwhile).
+        """
+        ticket = await read_ticket(token, directory=self._directory, region=self._region)
+        creator, now = ticket.creator, self._clock_ms()
+        project = ProjectRecord(creator.project_id, creator.org_id, ticket.name, self._region, "active", now)
+        live = self._mint(project.project_id, Environment.ENVIRONMENT_LIVE)
+        test = self._mint(project.project_id, Environment.ENVIRONMENT_TEST)
+        stored = await self._records.provision(project, [live.record, test.record])
+        await self._put_project(stored.project)
+        await self._directory.put_access(ticket.primary_region, [creator])
+        await self._put_rows(self._rows(stored))
+        await self._publish()
+        return Provisioned(stored, live, test)
+
+    async def check(self, project_id: str) -> ProjectRecord | None:
+        """Whether this region has a project."""
+        return await self._records.project(project_id)
+
+    async def get(self, token: str | None, project_id: str) -> ProjectWithKeys:
+        """A project and its keys, for its Viewers."""
+        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_VIEWER, False)
+        stored = await self._records.with_keys(project_id)
+        if stored is None:
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        return stored
+
+    async def mint(self, token: str | None, project_id: str, environment: Environment) -> Minted:
+        """A new key, for its Admins. Raises Conflict (archived)."""
+        self._require_admin(token, project_id)
+        if environment not in _PREFIXES:
+            raise InvalidInput(detail="environment is live or test")
+        minted = self._mint(project_id, environment)
+        await self._records.add_key(minted.record)
+        await self._put_rows([key_row(self._region, minted.record)])
+        await self._publish()
+        return minted
+
+    async def revoke(self, token: str | None, project_id: str, key_id: str) -> None:
+        """Revokes a key here and now, for its Admins; the registry hears of it when it can. Idempotent."""
+        self._require_admin(token, project_id)
+        revoked = await self._records.revoke_key(project_id, key_id, self._clock_ms())
+        await self._put_rows([key_row(self._region, revoked)])
+        self._publisher.wake()
+
+    async def archive(self, token: str | None, project_id: str) -> ProjectWithKeys:
+        """Ends a project's ingestion, for its Admins: all keys are revoked. Idempotent."""
+        self._require_admin(token, project_id)
+        stored = await self._records.archive(project_id, self._clock_ms())
+        await self._put_rows(self._rows(stored))
+        await self._put_project(stored.project)
+        self._publisher.wake()
+        return stored
+
+    def _require_admin(self, token: str | None, project_id: str) -> None:
+        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_ADMIN, True)
+
+    def _mint(self, project_id: str, environment: Environment) -> Minted:
+        secret = _PREFIXES[environment] + secrets.token_hex(16)
+        key_hash = hashlib.sha256(secret.encode("ascii")).digest()
+        record = KeyRecord(new_id("key"), project_id, environment, key_hash, self._clock_ms(), None)
+        return Minted(record, secret)
+
+    def _rows(self, stored: ProjectWithKeys) -> list[Row]:
+        return [pin_row(stored.project), *(key_row(self._region, key) for key in stored.keys)]
+
+    async def _put_rows(self, rows: Iterable[Row]) -> None:
+        signed = [self._signer.sign(row) for row in rows]
+        for start in range(0, len(signed), ROWS_A_WRITE):
+            await self._directory.put_own_rows(signed[start : start + ROWS_A_WRITE])
+
+    async def _put_project(self, project: ProjectRecord) -> None:
+        fact = ProjectFact(project.project_id, project.org_id, project.name, project.state)
+        if self._directory.project(fact.project_id) != fact:
+            await self._directory.put_project(fact)
+
+    async def _publish(self) -> None:
+        self._publisher.wake()
+        await self._publisher.flush(FLUSH)

@@ -1,0 +1,80 @@
+"""Org: accounts and organisations of the region, and what they permit in projects anywhere.
+
+What lives here: sign-up, login, membership, tickets for new projects, the access feed and the
+reconciliation of cut-off creations. What does not: the projects themselves, which their regions keep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from mesh.hints import LoginHints
+from mesh.node import Node
+from mesh.server import Service
+from mesh.signing import RowSigner
+from mesh.tokens import TokenKey
+from sankofa.org.v1 import org_pb2
+from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
+from services.org.access import AccessServicer
+from services.org.config import OrgConfig
+from services.org.core import Orgs, OwnDirectory, RegistryPublisher
+from services.org.passwords import Passwords
+from services.org.reconcile import Reconciler
+from services.org.service import OrgServicer
+from services.org.signal import ChangeSignal
+from storage.records.orgs import OrgRecords
+
+
+async def build(
+    *,
+    config: OrgConfig,
+    node: Node,
+    stack: AsyncExitStack,
+    records: OrgRecords,
+    directory: OwnDirectory,
+    publisher: RegistryPublisher,
+    signer: RowSigner,
+    hints: LoginHints,
+) -> list[Service]:
+    """Wires the service, announces the region's own rows and starts the reconciliation."""
+    changes = ChangeSignal()
+    orgs = Orgs(
+        region=node.region,
+        records=records,
+        directory=directory,
+        publisher=publisher,
+        signer=signer,
+        token_key=await records.token_key(TokenKey.generate()),
+        hints=hints,
+        passwords=await Passwords.create(),
+        changes=changes,
+        token_lifetime=config.token_lifetime,
+        ticket_lifetime=config.ticket_lifetime,
+    )
+    await orgs.announce()
+    reconciler = Reconciler(
+        node=node,
+        directory=directory,
+        records=records,
+        changes=changes,
+        after_s=config.reconcile_after_s,
+        every_s=config.reconcile_every_s,
+    )
+    stack.push_async_callback(_cancel, asyncio.create_task(reconciler.run(), name="org reconciler"))
+    access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
+    services = org_pb2.DESCRIPTOR.services_by_name
+    return [
+        Service(
+            add_OrgServiceServicer_to_server,
+            OrgServicer(region=node.region, orgs=orgs),
+            services["OrgService"],
+        ),
+        Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
+    ]
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

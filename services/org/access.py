@@ -1,0 +1,57 @@
+"""AccessService: tells a region who may do what in the projects pinned to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from mesh.context import current
+from mesh.directory import AccessFact
+from mesh.errors import CrossingRefused
+from sankofa.org.v1.org_pb2 import AccessRow, WatchRequest, WatchResponse
+from sankofa.org.v1.org_pb2_grpc import AccessServiceServicer
+from services.org.signal import ChangeSignal
+from storage.records.orgs import OrgRecords
+
+ROWS_A_MESSAGE = 1000
+
+
+class AccessServicer(AccessServiceServicer):
+    """Feeds of this region's organisations."""
+
+    def __init__(self, *, records: OrgRecords, changes: ChangeSignal, heartbeat_s: float) -> None:
+        self._records = records
+        self._changes = changes
+        self._heartbeat_s = heartbeat_s
+
+    async def Watch(self, request: WatchRequest, context: object) -> AsyncIterator[WatchResponse]:
+        """Everything, then changes as they come; an empty message when there are none for a while."""
+        if current().caller.region != request.project_region:
+            raise CrossingRefused
+        # Counted before the records are read: a change in between ends the next wait at once.
+        seen = self._changes.count
+        access = await self._records.access(request.project_region, after_seq=None)
+        for message in _messages(access.rows):
+            yield message
+        yield WatchResponse(complete=True)
+        while True:
+            await self._changes.wait_beyond(seen, self._heartbeat_s)
+            seen, after = self._changes.count, access.seq
+            access = await self._records.access(request.project_region, after_seq=after)
+            for message in _messages(access.rows) if access.rows else (WatchResponse(),):
+                yield message
+
+
+def _messages(rows: Sequence[AccessFact]) -> Iterator[WatchResponse]:
+    for start in range(0, len(rows), ROWS_A_MESSAGE):
+        yield WatchResponse(rows=[_row(row) for row in rows[start : start + ROWS_A_MESSAGE]])
+
+
+def _row(fact: AccessFact) -> AccessRow:
+    return AccessRow(
+        user_id=fact.user_id,
+        project_id=fact.project_id,
+        org_id=fact.org_id,
+        role=fact.role,
+        home_region=fact.home_region,
+        epoch=fact.epoch,
+    )

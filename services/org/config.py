@@ -1,0 +1,32 @@
+"""Settings of the org service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+
+class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Section [org]."""
+
+    token_lifetime_s: float = 900.0
+    """How long a user's token is valid, seconds."""
+    ticket_lifetime_s: float = 60.0
+    """How long a project may be created after it was permitted, seconds."""
+    reconcile_after_s: float = 30.0
+    """How long after its ticket a pending project's region is asked, seconds: more than clocks differ."""
+    reconcile_every_s: float = 10.0
+    """Between two looks for pending projects, seconds."""
+    heartbeat_s: float = 5.0
+    """Between two messages of an access feed without changes, seconds. The receivers' lease is 60 s."""
+
+    @property
+    def token_lifetime(self) -> timedelta:
+        """Of a user's token."""
+        return timedelta(seconds=self.token_lifetime_s)
+
+    @property
+    def ticket_lifetime(self) -> timedelta:
+        """Of a ticket."""
+        return timedelta(seconds=self.ticket_lifetime_s)

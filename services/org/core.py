@@ -1,0 +1,244 @@
+"""Accounts, organisations and the projects they permit: the rules, without gRPC and SQL."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, cast, get_args
+
+from mesh.directory import Directory
+from mesh.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from mesh.hints import LoginHints, normalise
+from mesh.ids import new_id
+from mesh.signing import RowSigner
+from mesh.tokens import PROVISION, USER, TokenKey, verify
+from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row, SignedRow
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.passwords import Passwords
+from services.org.signal import ChangeSignal
+from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords, Plan
+from storage.records.rows import hint_row, jwt_key_row, org_row
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
+MAX_EMAIL, MIN_PASSWORD, MAX_PASSWORD, MAX_NAME = 254, 8, 1024, 200
+
+
+class RegistryPublisher(Protocol):
+    """The way of this region's rows to the registry."""
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        """Writes rows at once. Raises Conflict for a second value of what is written once, Unavailable."""
+
+    def wake(self) -> None:
+        """Says that the outbox has new rows."""
+
+    async def flush(self, timeout: timedelta) -> bool:
+        """Waits until the registry has every row; False where that takes longer."""
+
+
+class OwnDirectory(Directory, Protocol):
+    """The cell's directory, of which this region's own rows can be written at once."""
+
+    async def put_own_rows(self, rows: Sequence[SignedRow]) -> None:
+        """Takes rows of this region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who has just shown who they are."""
+
+    token: str
+    user_id: str
+    email: str
+    memberships: Sequence[Membership]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Permission to create a project."""
+
+    project_id: str
+    ticket: str
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Orgs:
+    """The organisations whose primary region is `region`, and the accounts whose home it is."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        records: OrgRecords,
+        directory: OwnDirectory,
+        publisher: RegistryPublisher,
+        signer: RowSigner,
+        token_key: TokenKey,
+        hints: LoginHints,
+        passwords: Passwords,
+        changes: ChangeSignal,
+        token_lifetime: timedelta,
+        ticket_lifetime: timedelta,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._region = region
+        self._records = records
+        self._directory = directory
+        self._publisher = publisher
+        self._signer = signer
+        self._token_key = token_key
+        self._hints = hints
+        self._passwords = passwords
+        self._changes = changes
+        self._token_lifetime = token_lifetime
+        self._ticket_lifetime = ticket_lifetime
+        self._clock_ms = clock_ms
+
+    async def announce(self) -> None:
+        """At start: the directory learns this region's signer, token key and organisations."""
+        rows = [jwt_key_row(self._region, self._token_key)]
+        rows += [org_row(self._region, org) for org in await self._records.orgs()]
+        signed = [self._signer.signer_row(), *(self._signer.sign(row) for row in rows)]
+        await self._directory.put_own_rows(signed)
+        self._publisher.wake()
+
+    async def sign_up(self, email: str, password: str, org_name: str) -> Session:
+        """Claims the e-mail at the registry, then writes the account; killed between, a repeat completes."""
+        email, org_name = email.strip(), org_name.strip()
+        if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(normalise(email)):
+            raise InvalidInput(detail="email is not an e-mail address")
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise InvalidInput(detail=f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        _require_name("org_name", org_name)
+        if await self._records.account(normalise(email)) is not None:
+            raise Conflict(ErrorReason.ERROR_REASON_EMAIL_TAKEN)
+        password_hash = await self._passwords.hash(password)
+        hint = self._hints.hint(email)
+        try:
+            await self._publisher.put([hint_row(self._region, hint)])
+        except Conflict:
+            raise Conflict(ErrorReason.ERROR_REASON_EMAIL_TAKEN) from None
+        now = self._clock_ms()
+        account = Account(new_id("usr"), email, normalise(email), password_hash, now)
+        org = OrgRecord(new_id("org"), org_name, "hobby", 1, now)
+        await self._records.sign_up(account, org, hint)
+        await self._directory.put_own_rows([self._signer.sign(org_row(self._region, org))])
+        self._publisher.wake()
+        # So that other regions can find the organisation by the time its owner asks for it.
+        await self._publisher.flush(timedelta(seconds=2))
+        return await self._session(account)
+
+    async def log_in(self, email: str, password: str) -> Session:
+        """Raises Unauthenticated(LOGIN_FAILED), as fast for an unknown e-mail as for a wrong password."""
+        account = await self._records.account(normalise(email)) if len(email) <= MAX_EMAIL else None
+        stored = None if account is None else account.password_hash
+        known = await self._passwords.verify(stored, password[: MAX_PASSWORD + 1])
+        if account is None or not known:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
+        return await self._session(account)
+
+    async def memberships(self, token: str | None) -> list[Membership]:
+        """The caller's organisations here, as far as the token's issuer may vouch for them."""
+        claims = verify(token, directory=self._directory, audience=USER)
+        every = await self._records.memberships(claims.subject)
+        return [member for member in every if claims.issuer_region in (self._region, member.home_region)]
+
+    async def projects(self, token: str | None, org_id: str) -> list[OrgProject]:
+        """The projects of an organisation that the caller may see."""
+        member = await self._member(token, org_id)
+        sees_all = member.role >= OrgRole.ORG_ROLE_ADMIN
+        return await self._records.projects(org_id, visible_to=None if sees_all else member.user_id)
+
+    async def residency(self, token: str | None, org_id: str) -> list[OrgProject]:
+        """Every project of an organisation, for its Owners. Raises Forbidden."""
+        member = await self._member(token, org_id)
+        if member.role < OrgRole.ORG_ROLE_OWNER:
+            raise Forbidden
+        return await self._records.projects(org_id, visible_to=None)
+
+    async def authorise_create(self, token: str | None, org_id: str, name: str, region: str) -> Permit:
+        """Permits one project in one region. Admins create in the default region, Owners choose.
+
+        Raises Forbidden, InvalidInput (name, REGION_UNKNOWN), Conflict (REGION_NOT_OPEN).
+        """
+        member = await self._member(token, org_id)
+        if member.role < OrgRole.ORG_ROLE_ADMIN:
+            raise Forbidden
+        name = name.strip()
+        _require_name("name", name)
+        self._require_open(region)
+        if member.role < OrgRole.ORG_ROLE_OWNER and region != self._directory.default_region():
+            raise Forbidden(detail="only an Owner chooses the region")
+        now = self._clock_ms()
+        expires = now + int(self._ticket_lifetime.total_seconds() * 1000)
+        project = OrgProject(new_id("proj"), org_id, name, region, "pending", expires, now, member.user_id)
+        epoch = await self._records.add_pending(project)
+        claims = {
+            "jti": new_id("tkt"),
+            "sub": member.user_id,
+            "project_id": project.project_id,
+            "org_id": org_id,
+            "name": name,
+            "region": region,
+            "role": int(ProjectRole.PROJECT_ROLE_ADMIN),
+            "home_region": member.home_region,
+            "epoch": epoch,
+        }
+        ticket = self._token_key.sign(
+            claims, issuer=self._region, audience=PROVISION, lifetime=self._ticket_lifetime
+        )
+        return Permit(project.project_id, ticket)
+
+    async def complete_create(self, token: str | None, org_id: str, project_id: str) -> None:
+        """Says that a permitted project exists: its region learns who may use it. Idempotent."""
+        member = await self._member(token, org_id)
+        if member.role < OrgRole.ORG_ROLE_ADMIN:
+            raise Forbidden
+        if not await self._records.complete(org_id, project_id):
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        await self._changes.notify()
+
+    async def set_plan(self, org_id: str, plan: str) -> None:
+        """Sets a plan. Raises InvalidInput, NotFound."""
+        if plan not in get_args(Plan):
+            raise InvalidInput(detail=f"plan is one of {', '.join(get_args(Plan))}")
+        if not await self._records.set_plan(org_id, cast("Plan", plan)):
+            raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
+
+    async def _session(self, account: Account) -> Session:
+        token = self._token_key.sign(
+            {"sub": account.user_id}, issuer=self._region, audience=USER, lifetime=self._token_lifetime
+        )
+        memberships = await self._records.memberships(account.user_id)
+        return Session(token, account.user_id, account.email, memberships)
+
+    async def _member(self, token: str | None, org_id: str) -> Membership:
+        """Raises Unauthenticated, and Forbidden for who is not a member."""
+        claims = verify(token, directory=self._directory, audience=USER)
+        member = await self._records.membership(org_id, claims.subject)
+        if member is None:
+            raise Forbidden
+        if claims.issuer_region not in (self._region, member.home_region):
+            raise Unauthenticated
+        return member
+
+    def _require_open(self, region: str) -> None:
+        fact = self._directory.region(region)
+        if fact is None and not self._directory.regions():
+            raise Unavailable
+        if fact is None:
+            raise InvalidInput(ErrorReason.ERROR_REASON_REGION_UNKNOWN)
+        if fact.status != "open":
+            raise Conflict(ErrorReason.ERROR_REASON_REGION_NOT_OPEN)
+
+
+def _require_name(field: str, name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInput(detail=f"{field} must have 1 to {MAX_NAME} characters")

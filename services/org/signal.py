@@ -1,0 +1,27 @@
+"""Wakes the access feeds of this process when access rows have changed."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class ChangeSignal:
+    """A counter that can be waited on. Feeds re-read the records after every wait, whatever ended it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = asyncio.Condition()
+
+    async def notify(self) -> None:
+        """Something has changed."""
+        async with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    async def wait_beyond(self, seen: int, timeout_s: float) -> None:
+        """Waits until `count` is over `seen`, or for `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self.count > seen)
+        except TimeoutError:
+            return

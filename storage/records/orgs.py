@@ -1,0 +1,117 @@
+"""What a region keeps of the accounts and organisations that are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mesh.directory import AccessFact
+from mesh.tokens import TokenKey
+from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+
+Plan = Literal["hobby", "pro", "growth", "enterprise"]
+OrgProjectState = Literal["pending", "active", "archived"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account. `email` as they wrote it, `email_key` normalised; `password_hash` is argon2id's."""
+
+    user_id: str
+    email: str
+    email_key: str
+    password_hash: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrgRecord:
+    """An organisation whose primary region this is, since `epoch`."""
+
+    org_id: str
+    name: str
+    plan: Plan
+    epoch: int
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A user's role in an organisation, and the region of their account."""
+
+    org: OrgRecord
+    user_id: str
+    role: OrgRole
+    home_region: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrgProject:
+    """A project as its organisation knows it; `region` is its pin, any region of the mesh."""
+
+    project_id: str
+    org_id: str
+    name: str
+    region: str
+    state: OrgProjectState
+    ticket_expires_at_ms: int
+    created_at_ms: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChanges:
+    """Access rows of one region's projects, and the number of the feed after them."""
+
+    seq: int
+    rows: Sequence[AccessFact]
+
+
+class OrgRecords(Protocol):
+    """Every mutation is one transaction, on disk when it returns. All methods raise Unavailable."""
+
+    async def sign_up(self, account: Account, org: OrgRecord, hint: str) -> None:
+        """Writes an account and an organisation that it owns. Raises Conflict(EMAIL_TAKEN)."""
+
+    async def account(self, email_key: str) -> Account | None:
+        """The account of a normalised e-mail."""
+
+    async def orgs(self) -> list[OrgRecord]:
+        """Every organisation."""
+
+    async def memberships(self, user_id: str) -> list[Membership]:
+        """A user's organisations, by name."""
+
+    async def membership(self, org_id: str, user_id: str) -> Membership | None:
+        """A user's role in one organisation."""
+
+    async def put_member(self, org_id: str, user_id: str, role: OrgRole, home_region: str) -> None:
+        """Gives a role in an organisation; UNSPECIFIED ends the membership."""
+
+    async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
+        """Gives a member a role in a project; UNSPECIFIED takes it away."""
+
+    async def set_plan(self, org_id: str, plan: Plan) -> bool:
+        """False where there is no such organisation."""
+
+    async def add_pending(self, project: OrgProject) -> int:
+        """Writes a project that a ticket permits; the epoch of its creator's access row."""
+
+    async def complete(self, org_id: str, project_id: str) -> bool:
+        """Says that a project exists; its access rows appear. False where no ticket was given for it."""
+
+    async def drop_pending(self, project_id: str) -> None:
+        """Forgets a project that was never created."""
+
+    async def overdue(self, before_ms: int) -> list[OrgProject]:
+        """Pending projects whose tickets ended before a time."""
+
+    async def projects(self, org_id: str, *, visible_to: str | None) -> list[OrgProject]:
+        """An organisation's projects that exist, oldest first; only those a user has a role in, if named."""
+
+    async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
+        """Rows of a region's projects: all that give a role, or, after a number, every change."""
+
+    async def token_key(self, fresh: TokenKey) -> TokenKey:
+        """The region's key for tokens: the newest there is, or `fresh` where there is none yet."""

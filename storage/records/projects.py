@@ -1,0 +1,74 @@
+"""What a region keeps of the projects pinned to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sankofa.residency.v1.environment_pb2 import Environment
+
+ProjectState = Literal["active", "archived"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """A project pinned to `region`."""
+
+    project_id: str
+    org_id: str
+    name: str
+    region: str
+    state: ProjectState
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key without its secret: `key_hash` is the SHA-256 of it, 32 bytes."""
+
+    key_id: str
+    project_id: str
+    environment: Environment
+    key_hash: bytes
+    created_at_ms: int
+    revoked_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectWithKeys:
+    """A project and all its keys, revoked ones included, oldest first."""
+
+    project: ProjectRecord
+    keys: Sequence[KeyRecord]
+
+
+class ProjectRecords(Protocol):
+    """Every mutation is one transaction with its registry rows, on disk when it returns.
+
+    All methods raise Unavailable; those that write, CrossingRefused for another region's project.
+    """
+
+    async def provision(self, project: ProjectRecord, keys: Sequence[KeyRecord]) -> ProjectWithKeys:
+        """Writes a project and its first keys; where an earlier try did, these replace that try's keys.
+
+        Raises Conflict for the same id of another organisation, and PROJECT_ARCHIVED.
+        """
+
+    async def project(self, project_id: str) -> ProjectRecord | None:
+        """One project."""
+
+    async def with_keys(self, project_id: str) -> ProjectWithKeys | None:
+        """One project and its keys."""
+
+    async def add_key(self, key: KeyRecord) -> None:
+        """Raises NotFound (no such project), Conflict(PROJECT_ARCHIVED)."""
+
+    async def revoke_key(self, project_id: str, key_id: str, now_ms: int) -> KeyRecord:
+        """Revokes for ever; a repeat changes nothing. Raises NotFound(KEY_NOT_FOUND)."""
+
+    async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
+        """Archives a project and revokes all its keys; a repeat changes nothing. Raises NotFound."""
+
+    async def all(self) -> list[ProjectWithKeys]:
+        """Everything, for a directory that is rebuilt."""

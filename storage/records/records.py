@@ -1,0 +1,31 @@
+"""The records of one region: one database, its two families of tables and the outbox."""
+
+from __future__ import annotations
+
+from storage.records.engine import Database
+from storage.records.outbox import SqlOutbox
+from storage.records.sql_orgs import SqlOrgRecords
+from storage.records.sql_projects import SqlProjectRecords
+
+
+class Records:
+    """Make it with `open`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.region = database.region
+        self.orgs = SqlOrgRecords(database)
+        self.projects = SqlProjectRecords(database)
+        self.outbox = SqlOutbox(database)
+
+    @classmethod
+    async def open(cls, url: str, *, region: str) -> Records:
+        """Opens and migrates `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`.
+
+        Raises Unavailable, and CrossingRefused for records that were first opened for another region.
+        """
+        return cls(await Database.open(url, region=region))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._database.close()

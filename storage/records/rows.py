@@ -1,0 +1,40 @@
+"""The registry rows that say what the records hold: the same for the outbox and for the directory."""
+
+from __future__ import annotations
+
+from mesh.tokens import TokenKey
+from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, LoginHint, Org, Pin, Row
+from storage.records.orgs import OrgRecord
+from storage.records.projects import KeyRecord, ProjectRecord
+
+
+def pin_row(project: ProjectRecord) -> Row:
+    """Where a project is."""
+    return Row(region=project.region, pin=Pin(project_id=project.project_id, org_id=project.org_id))
+
+
+def key_row(region: str, key: KeyRecord) -> Row:
+    """Which project a key opens, or that it opens nothing any more."""
+    fact = ApiKey(
+        key_hash=key.key_hash,
+        key_id=key.key_id,
+        project_id=key.project_id,
+        environment=key.environment,
+        revoked=key.revoked_at_ms is not None,
+    )
+    return Row(region=region, api_key=fact)
+
+
+def org_row(region: str, org: OrgRecord) -> Row:
+    """That this is an organisation's primary region."""
+    return Row(region=region, org=Org(org_id=org.org_id, epoch=org.epoch))
+
+
+def hint_row(region: str, hint: str) -> Row:
+    """That an account's home is here."""
+    return Row(region=region, login_hint=LoginHint(hint=hint))
+
+
+def jwt_key_row(region: str, key: TokenKey) -> Row:
+    """With what the region's tokens are verified."""
+    return Row(region=region, jwt_key=JwtKey(kid=key.kid, public_key=key.public_bytes))

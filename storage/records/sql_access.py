@@ -1,0 +1,93 @@
+"""Access rows: what each person may do in each project, numbered so that a feed can follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.directory import AccessFact
+from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from storage.records.orgs import AccessChanges
+from storage.records.tables import access_feed, access_rows, members, org_projects, project_roles
+
+
+class _Role(NamedTuple):
+    role: int
+    home_region: str
+
+
+async def next_seq(connection: AsyncConnection) -> int:
+    """The next number. Holding the feed's row makes numbers appear in their order on PostgreSQL as well."""
+    raised = update(access_feed).values(seq=access_feed.c.seq + 1).returning(access_feed.c.seq)
+    seq: int = (await connection.execute(raised)).scalar_one()
+    return seq
+
+
+async def refresh(connection: AsyncConnection, org_id: str) -> None:
+    """Writes what has changed in what an organisation's people may do in its existing projects."""
+    query = select(org_projects.c.project_id, org_projects.c.region)
+    existing = query.where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
+    people = {
+        row.user_id: _Role(row.role, row.home_region)
+        for row in await connection.execute(select(members).where(members.c.org_id == org_id))
+    }
+    for project_id, region in (await connection.execute(existing)).all():
+        named = await _roles(connection, project_id)
+        due = {user: _effective(person, named.get(user, 0)) for user, person in people.items()}
+        for user, role in await _differences(connection, project_id, due):
+            fact = {
+                "org_id": org_id,
+                "region": region,
+                "role": role.role,
+                "home_region": role.home_region,
+                "seq": await next_seq(connection),
+            }
+            await _put(connection, project_id, user, fact)
+
+
+def _effective(person: _Role, named: int) -> _Role:
+    """Admins and Owners are Admin of each project; a Member is what they were given."""
+    if person.role >= OrgRole.ORG_ROLE_ADMIN:
+        return _Role(ProjectRole.PROJECT_ROLE_ADMIN, person.home_region)
+    return _Role(named, person.home_region)
+
+
+async def _roles(connection: AsyncConnection, project_id: str) -> dict[str, int]:
+    query = select(project_roles.c.user_id, project_roles.c.role)
+    found = await connection.execute(query.where(project_roles.c.project_id == project_id))
+    return {row.user_id: row.role for row in found}
+
+
+async def _differences(
+    connection: AsyncConnection, project_id: str, due: dict[str, _Role]
+) -> Iterable[tuple[str, _Role]]:
+    query = select(access_rows).where(access_rows.c.project_id == project_id)
+    known = {row.user_id: _Role(row.role, row.home_region) for row in await connection.execute(query)}
+    gone = {user: _Role(0, role.home_region) for user, role in known.items() if user not in due}
+    return [
+        (user, role)
+        for user, role in {**gone, **due}.items()
+        if known.get(user, _Role(0, role.home_region)) != role
+    ]
+
+
+async def _put(connection: AsyncConnection, project_id: str, user: str, fact: dict[str, object]) -> None:
+    this = (access_rows.c.project_id == project_id, access_rows.c.user_id == user)
+    await connection.execute(delete(access_rows).where(*this))
+    await connection.execute(insert(access_rows).values(project_id=project_id, user_id=user, **fact))
+
+
+async def read_access(connection: AsyncConnection, region: str, after_seq: int | None) -> AccessChanges:
+    """As OrgRecords.access says."""
+    query = select(access_rows).where(access_rows.c.region == region).order_by(access_rows.c.seq)
+    wanted = access_rows.c.role != 0 if after_seq is None else access_rows.c.seq > after_seq
+    # The number is read first: a change between the two reads comes twice, and is never missed.
+    seq = (await connection.execute(select(access_feed.c.seq))).scalar_one()
+    rows = [
+        AccessFact(row.user_id, row.project_id, row.org_id, row.role, row.home_region, row.seq)
+        for row in await connection.execute(query.where(wanted))
+    ]
+    return AccessChanges(seq, rows)

@@ -1,0 +1,216 @@
+"""OrgRecords in SQL."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.errors import Conflict
+from mesh.tokens import TokenKey
+from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.engine import Database
+from storage.records.orgs import AccessChanges, Account, Membership, OrgProject, OrgRecord, Plan
+from storage.records.outbox import enqueue
+from storage.records.rows import hint_row, jwt_key_row, org_row
+from storage.records.sql_access import next_seq, read_access, refresh
+from storage.records.tables import (
+    access_rows,
+    accounts,
+    members,
+    org_projects,
+    orgs,
+    project_roles,
+    token_keys,
+)
+
+
+class SqlOrgRecords:
+    """The accounts and organisations of this region."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sign_up(self, account: Account, org: OrgRecord, hint: str) -> None:
+        """As OrgRecords says."""
+        region = self._database.region
+        async with self._database.write() as connection:
+            await _insert_account(connection, account)
+            await connection.execute(insert(orgs).values(_org_values(org)))
+            owner = {"role": OrgRole.ORG_ROLE_OWNER, "home_region": region}
+            await connection.execute(
+                insert(members).values(org_id=org.org_id, user_id=account.user_id, **owner)
+            )
+            await enqueue(connection, [hint_row(region, hint), org_row(region, org)])
+
+    async def account(self, email_key: str) -> Account | None:
+        """As OrgRecords says."""
+        async with self._database.read() as connection:
+            query = select(accounts).where(accounts.c.email_key == email_key)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Account(*row)
+
+    async def orgs(self) -> list[OrgRecord]:
+        """As OrgRecords says."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(orgs).order_by(orgs.c.created_at))
+            return [_org_record(row) for row in found]
+
+    async def memberships(self, user_id: str) -> list[Membership]:
+        """As OrgRecords says."""
+        query = _memberships().where(members.c.user_id == user_id).order_by(orgs.c.name, orgs.c.org_id)
+        async with self._database.read() as connection:
+            return [_membership(row) for row in await connection.execute(query)]
+
+    async def membership(self, org_id: str, user_id: str) -> Membership | None:
+        """As OrgRecords says."""
+        query = _memberships().where(members.c.org_id == org_id, members.c.user_id == user_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _membership(row)
+
+    async def put_member(self, org_id: str, user_id: str, role: OrgRole, home_region: str) -> None:
+        """As OrgRecords says."""
+        async with self._database.write() as connection:
+            this = (members.c.org_id == org_id, members.c.user_id == user_id)
+            await connection.execute(delete(members).where(*this))
+            if role != OrgRole.ORG_ROLE_UNSPECIFIED:
+                values = {"org_id": org_id, "user_id": user_id, "role": role, "home_region": home_region}
+                await connection.execute(insert(members).values(values))
+            await refresh(connection, org_id)
+
+    async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
+        """As OrgRecords says."""
+        async with self._database.write() as connection:
+            this = (project_roles.c.project_id == project_id, project_roles.c.user_id == user_id)
+            await connection.execute(delete(project_roles).where(*this))
+            if role != ProjectRole.PROJECT_ROLE_UNSPECIFIED:
+                values = {"project_id": project_id, "user_id": user_id, "role": role}
+                await connection.execute(insert(project_roles).values(values))
+            owner = select(org_projects.c.org_id).where(org_projects.c.project_id == project_id)
+            await refresh(connection, (await connection.execute(owner)).scalar_one())
+
+    async def set_plan(self, org_id: str, plan: Plan) -> bool:
+        """As OrgRecords says."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(update(orgs).where(orgs.c.org_id == org_id).values(plan=plan))
+            return changed.rowcount == 1
+
+    async def add_pending(self, project: OrgProject) -> int:
+        """As OrgRecords says."""
+        async with self._database.write() as connection:
+            await connection.execute(insert(org_projects).values(_project_values(project)))
+            return await next_seq(connection)
+
+    async def complete(self, org_id: str, project_id: str) -> bool:
+        """As OrgRecords says."""
+        this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
+        async with self._database.write() as connection:
+            pending = update(org_projects).where(*this, org_projects.c.state == "pending")
+            if (await connection.execute(pending.values(state="active"))).rowcount:
+                await refresh(connection, org_id)
+                return True
+            return await connection.scalar(select(org_projects.c.state).where(*this)) is not None
+
+    async def drop_pending(self, project_id: str) -> None:
+        """As OrgRecords says."""
+        this = (org_projects.c.project_id == project_id, org_projects.c.state == "pending")
+        async with self._database.write() as connection:
+            await connection.execute(delete(org_projects).where(*this))
+
+    async def overdue(self, before_ms: int) -> list[OrgProject]:
+        """As OrgRecords says."""
+        late = (org_projects.c.state == "pending", org_projects.c.ticket_expires_at < before_ms)
+        async with self._database.read() as connection:
+            found = await connection.execute(select(org_projects).where(*late))
+            return [OrgProject(*row) for row in found]
+
+    async def projects(self, org_id: str, *, visible_to: str | None) -> list[OrgProject]:
+        """As OrgRecords says."""
+        query = (
+            select(org_projects)
+            .where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
+            .order_by(org_projects.c.created_at, org_projects.c.project_id)
+        )
+        if visible_to is not None:
+            seen = select(access_rows.c.project_id).where(
+                access_rows.c.user_id == visible_to, access_rows.c.role != 0
+            )
+            query = query.where(org_projects.c.project_id.in_(seen))
+        async with self._database.read() as connection:
+            return [OrgProject(*row) for row in await connection.execute(query)]
+
+    async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
+        """As OrgRecords says."""
+        async with self._database.read() as connection:
+            return await read_access(connection, region, after_seq)
+
+    async def token_key(self, fresh: TokenKey) -> TokenKey:
+        """As OrgRecords says."""
+        newest = select(token_keys.c.kid, token_keys.c.private_key).order_by(token_keys.c.created_at.desc())
+        async with self._database.write() as connection:
+            found = (await connection.execute(newest.limit(1))).one_or_none()
+            key = fresh if found is None else TokenKey.from_private_bytes(*found)
+            if found is None:
+                values = {"kid": key.kid, "private_key": key.private_bytes, "created_at": _now_ms()}
+                await connection.execute(insert(token_keys).values(values))
+            await enqueue(connection, [jwt_key_row(self._database.region, key)])
+        return key
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _insert_account(connection: AsyncConnection, account: Account) -> None:
+    values = {
+        "user_id": account.user_id,
+        "email": account.email,
+        "email_key": account.email_key,
+        "password_hash": account.password_hash,
+        "created_at": account.created_at_ms,
+    }
+    try:
+        async with connection.begin_nested():
+            await connection.execute(insert(accounts).values(values))
+    except IntegrityError:
+        raise Conflict(ErrorReason.ERROR_REASON_EMAIL_TAKEN) from None
+
+
+def _memberships() -> Select[Any]:
+    return select(orgs, members.c.user_id, members.c.role, members.c.home_region).join_from(members, orgs)
+
+
+def _membership(row: Row[Any]) -> Membership:
+    return Membership(_org_record(row), row.user_id, row.role, row.home_region)
+
+
+def _org_record(row: Row[Any]) -> OrgRecord:
+    return OrgRecord(row.org_id, row.name, row.plan, row.epoch, row.created_at)
+
+
+def _org_values(org: OrgRecord) -> dict[str, object]:
+    return {
+        "org_id": org.org_id,
+        "name": org.name,
+        "plan": org.plan,
+        "epoch": org.epoch,
+        "created_at": org.created_at_ms,
+    }
+
+
+def _project_values(project: OrgProject) -> dict[str, object]:
+    return {
+        "project_id": project.project_id,
+        "org_id": project.org_id,
+        "name": project.name,
+        "region": project.region,
+        "state": project.state,
+        "ticket_expires_at": project.ticket_expires_at_ms,
+        "created_at": project.created_at_ms,
+        "created_by": project.created_by,
+    }

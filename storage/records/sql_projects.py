@@ -1,0 +1,171 @@
+"""ProjectRecords in SQL."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.errors import Conflict, NotFound
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.engine import Database
+from storage.records.outbox import enqueue
+from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys
+from storage.records.rows import key_row, pin_row
+from storage.records.tables import api_keys, projects
+
+
+class SqlProjectRecords:
+    """The projects pinned here and their keys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def provision(self, project: ProjectRecord, keys: Sequence[KeyRecord]) -> ProjectWithKeys:
+        """As ProjectRecords says."""
+        self._database.require_here(project.region)
+        async with self._database.write() as connection:
+            earlier = await _project(connection, project.project_id, lock=True)
+            if earlier is None:
+                await connection.execute(insert(projects).values(_project_values(project)))
+            elif earlier.org_id != project.org_id:
+                raise Conflict
+            else:
+                _require_active(earlier)
+                await self._revoke_all(connection, project.project_id, keys[0].created_at_ms)
+            await enqueue(connection, [pin_row(project)])
+            for key in keys:
+                await self._add_key(connection, key)
+            return ProjectWithKeys(earlier or project, await _keys(connection, project.project_id))
+
+    async def project(self, project_id: str) -> ProjectRecord | None:
+        """As ProjectRecords says."""
+        async with self._database.read() as connection:
+            return await _project(connection, project_id)
+
+    async def with_keys(self, project_id: str) -> ProjectWithKeys | None:
+        """As ProjectRecords says."""
+        async with self._database.read() as connection:
+            project = await _project(connection, project_id)
+            if project is None:
+                return None
+            return ProjectWithKeys(project, await _keys(connection, project_id))
+
+    async def add_key(self, key: KeyRecord) -> None:
+        """As ProjectRecords says."""
+        async with self._database.write() as connection:
+            _require_active(await _found(connection, key.project_id))
+            await self._add_key(connection, key)
+
+    async def revoke_key(self, project_id: str, key_id: str, now_ms: int) -> KeyRecord:
+        """As ProjectRecords says."""
+        async with self._database.write() as connection:
+            of_project = {key.key_id: key for key in await _keys(connection, project_id, lock=True)}
+            key = of_project.get(key_id)
+            if key is None:
+                raise NotFound(ErrorReason.ERROR_REASON_KEY_NOT_FOUND)
+            return await self._revoke(connection, key, now_ms)
+
+    async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
+        """As ProjectRecords says."""
+        async with self._database.write() as connection:
+            project = replace(await _found(connection, project_id), state="archived")
+            change = update(projects).where(projects.c.project_id == project_id)
+            await connection.execute(change.values(state=project.state))
+            return ProjectWithKeys(project, await self._revoke_all(connection, project_id, now_ms))
+
+    async def all(self) -> list[ProjectWithKeys]:
+        """As ProjectRecords says."""
+        async with self._database.read() as connection:
+            found: defaultdict[str, list[KeyRecord]] = defaultdict(list)
+            for row in await connection.execute(
+                select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id)
+            ):
+                found[row.project_id].append(_key_record(row))
+            every = await connection.execute(select(projects).order_by(projects.c.created_at))
+            return [ProjectWithKeys(_project_record(row), found[row.project_id]) for row in every]
+
+    async def _add_key(self, connection: AsyncConnection, key: KeyRecord) -> None:
+        await connection.execute(insert(api_keys).values(_key_values(key)))
+        await enqueue(connection, [key_row(self._database.region, key)])
+
+    async def _revoke_all(self, connection: AsyncConnection, project_id: str, now_ms: int) -> list[KeyRecord]:
+        return [
+            await self._revoke(connection, key, now_ms)
+            for key in await _keys(connection, project_id, lock=True)
+        ]
+
+    async def _revoke(self, connection: AsyncConnection, key: KeyRecord, now_ms: int) -> KeyRecord:
+        if key.revoked_at_ms is not None:
+            return key
+        revoked = replace(key, revoked_at_ms=now_ms)
+        await connection.execute(
+            update(api_keys).where(api_keys.c.key_id == key.key_id).values(revoked_at=now_ms)
+        )
+        await enqueue(connection, [key_row(self._database.region, revoked)])
+        return revoked
+
+
+async def _found(connection: AsyncConnection, project_id: str) -> ProjectRecord:
+    project = await _project(connection, project_id, lock=True)
+    if project is None:
+        raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+    return project
+
+
+def _require_active(project: ProjectRecord) -> None:
+    if project.state == "archived":
+        raise Conflict(ErrorReason.ERROR_REASON_PROJECT_ARCHIVED)
+
+
+async def _project(
+    connection: AsyncConnection, project_id: str, *, lock: bool = False
+) -> ProjectRecord | None:
+    query = select(projects).where(projects.c.project_id == project_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _project_record(row)
+
+
+async def _keys(connection: AsyncConnection, project_id: str, *, lock: bool = False) -> list[KeyRecord]:
+    query = (
+        select(api_keys)
+        .where(api_keys.c.project_id == project_id)
+        .order_by(api_keys.c.created_at, api_keys.c.key_id)
+    )
+    return [_key_record(row) for row in await connection.execute(query.with_for_update() if lock else query)]
+
+
+def _project_record(row: Row[Any]) -> ProjectRecord:
+    return ProjectRecord(row.project_id, row.org_id, row.name, row.region, row.state, row.created_at)
+
+
+def _project_values(project: ProjectRecord) -> dict[str, object]:
+    return {
+        "project_id": project.project_id,
+        "org_id": project.org_id,
+        "name": project.name,
+        "region": project.region,
+        "state": project.state,
+        "created_at": project.created_at_ms,
+    }
+
+
+def _key_record(row: Row[Any]) -> KeyRecord:
+    return KeyRecord(
+        row.key_id, row.project_id, row.environment, row.key_hash, row.created_at, row.revoked_at
+    )
+
+
+def _key_values(key: KeyRecord) -> dict[str, object]:
+    return {
+        "key_id": key.key_id,
+        "project_id": key.project_id,
+        "environment": key.environment,
+        "key_hash": key.key_hash,
+        "created_at": key.created_at_ms,
+        "revoked_at": key.revoked_at_ms,
+    }
