@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import bindparam, select, tuple_, union_all, update
+from sqlalchemy import select, union_all, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from mesh.errors import Conflict, Forbidden, Unavailable
+from mesh.errors import Unavailable
 from sankofa.registry.v1.registry_pb2 import SignedRow
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.registry.engine import WRITE, open_engine
-from storage.registry.rules import OF_ONE_REGION, Position, RowKey, check_form, key_of, supersedes
+from storage.registry.rules import OF_ONE_REGION, Position, check_form
 from storage.registry.tables import TABLES, feed
+from storage.registry.transaction import changes_of, known_rows, read_position, write
 
 _log = logging.getLogger(__name__)
 
-_KEYS_A_QUERY = 500
-"""Bound parameters a statement: far under what SQLite and asyncpg take."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _to_its_end(
+    method: Callable[Concatenate[RegistryStore, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[RegistryStore, P], Coroutine[Any, Any, T]]:
+    """A cancelled caller leaves; the transaction ends by itself.
+
+    SQLAlchemy's aiosqlite, cancelled in the middle of a call, leaves a task that closes the connection and
+    never ends; it hangs the loop's shutdown (seen with 2.1.9 and 0.22 when watches were cut off).
+    """
+
+    @wraps(method)
+    async def shielded(self: RegistryStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._closing:
+            raise Unavailable
+        task = asyncio.ensure_future(method(self, *args, **kwargs))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    return shielded
 
 
 class RegistryStore:
@@ -30,6 +53,8 @@ class RegistryStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**WRITE)
+        self._running: set[asyncio.Future[Any]] = set()
+        self._closing = False
 
     @classmethod
     async def open(cls, url: str) -> RegistryStore:
@@ -38,9 +63,12 @@ class RegistryStore:
             return cls(await open_engine(url))
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Waits for transactions in progress, then closes all connections."""
+        self._closing = True
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._engine.dispose()
 
+    @_to_its_end
     async def put(self, rows: Sequence[SignedRow]) -> Position:
         """Writes rows, all or none, in their order; a repeat changes nothing. The position after them.
 
@@ -50,15 +78,16 @@ class RegistryStore:
             check_form(signed.row)
         async with self._transaction(self._writer) as connection:
             # Holding the feed's row makes numbers appear in their order on PostgreSQL as well.
-            before = await _position(connection, lock=True)
-            known = await _known(connection, rows)
-            changed = _changes(rows, known, before.seq)
-            await _write(connection, changed, known)
+            before = await read_position(connection, lock=True)
+            known = await known_rows(connection, rows)
+            changed = changes_of(rows, known, before.seq)
+            await write(connection, changed, known)
             after = max((seq for seq, _ in changed.values()), default=before.seq)
             if after != before.seq:
                 await connection.execute(update(feed).values(seq=after))
         return Position(before.feed_id, after)
 
+    @_to_its_end
     async def changes(self, after_seq: int, region: str | None, limit: int) -> list[tuple[int, SignedRow]]:
         """Rows whose last change came after a number, in order; only one region's pins and keys, if named.
 
@@ -76,6 +105,7 @@ class RegistryStore:
             found = (await connection.execute(ordered)).all()
         return [(seq, SignedRow.FromString(signed)) for seq, signed in found]
 
+    @_to_its_end
     async def signers(self) -> list[SignedRow]:
         """Every region's signers."""
         table = TABLES["signer"]
@@ -83,6 +113,7 @@ class RegistryStore:
             found = await connection.scalars(select(table.c.signed).order_by(table.c.seq))
             return [SignedRow.FromString(signed) for signed in found]
 
+    @_to_its_end
     async def find_login_hint(self, hint: str) -> str | None:
         """The home region of an account."""
         table = TABLES["login_hint"]
@@ -90,94 +121,16 @@ class RegistryStore:
             region: str | None = await connection.scalar(select(table.c.region).where(table.c.hint == hint))
             return region
 
+    @_to_its_end
     async def position(self) -> Position:
         """Where the feed is."""
         async with self._transaction(self._engine) as connection:
-            return await _position(connection)
+            return await read_position(connection)
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with _driver_text_stays_here(), engine.begin() as connection:
             yield connection
-
-
-_Changes = dict[RowKey, tuple[int, SignedRow]]
-
-
-def _changes(rows: Sequence[SignedRow], known: dict[RowKey, SignedRow], seq: int) -> _Changes:
-    """What the rows change, each with its new number. Raises Conflict or Forbidden."""
-    current, changed = dict(known), _Changes()
-    for signed in rows:
-        name = key_of(signed.row)
-        kind = name[0]
-        old = current.get(name)
-        if old is not None and not supersedes(signed.row, old.row):
-            continue
-        if kind != "signer" and _signer_of(signed) not in current:
-            raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_SIGNED)
-        pin = current.get(_pin_of(signed)) if kind == "api_key" else None
-        if pin is not None and pin.row.region != signed.row.region:
-            raise Conflict
-        seq += 1
-        current[name], changed[name] = signed, (seq, signed)
-    return changed
-
-
-def _signer_of(signed: SignedRow) -> RowKey:
-    return "signer", (signed.row.region, signed.signer_key_id)
-
-
-def _pin_of(signed: SignedRow) -> RowKey:
-    return "pin", (signed.row.api_key.project_id,)
-
-
-async def _known(connection: AsyncConnection, rows: Sequence[SignedRow]) -> dict[RowKey, SignedRow]:
-    """What the store has under the keys of the rows, of their signers and of their projects."""
-    wanted: defaultdict[str, set[tuple[str | bytes, ...]]] = defaultdict(set)
-    for signed in rows:
-        for kind, key in (key_of(signed.row), _signer_of(signed), _pin_of(signed)):
-            wanted[kind].add(key)
-    known: dict[RowKey, SignedRow] = {}
-    for kind, keys in wanted.items():
-        table = TABLES[kind]
-        for some in _chunks(list(keys)):
-            columns = tuple_(*table.primary_key.columns)
-            for signed_bytes in await connection.scalars(select(table.c.signed).where(columns.in_(some))):
-                signed = SignedRow.FromString(signed_bytes)
-                known[key_of(signed.row)] = signed
-    return known
-
-
-async def _write(connection: AsyncConnection, changed: _Changes, known: dict[RowKey, SignedRow]) -> None:
-    inserts: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
-    updates: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
-    for name, (seq, signed) in changed.items():
-        (updates if name in known else inserts)[name[0]].append(_values(seq, signed))
-    for kind, values in inserts.items():
-        await connection.execute(TABLES[kind].insert(), values)
-    for kind, values in updates.items():
-        keys = TABLES[kind].primary_key.columns
-        replace = update(TABLES[kind]).where(*(key == bindparam(f"old_{key.name}") for key in keys))
-        named = [value | {f"old_{key.name}": value[key.name] for key in keys} for value in values]
-        await connection.execute(replace, named)
-
-
-def _values(seq: int, signed: SignedRow) -> dict[str, object]:
-    kind = key_of(signed.row)[0]
-    fact, table = getattr(signed.row, kind), TABLES[kind]
-    own = {"region": signed.row.region, "seq": seq, "signed": signed.SerializeToString(deterministic=True)}
-    return own | {
-        column.name: getattr(fact, column.name) for column in table.columns if column.name not in own
-    }
-
-
-async def _position(connection: AsyncConnection, *, lock: bool = False) -> Position:
-    query = select(feed.c.feed_id, feed.c.seq)
-    return Position(*(await connection.execute(query.with_for_update() if lock else query)).one())
-
-
-def _chunks(keys: list[tuple[str | bytes, ...]]) -> Iterable[list[tuple[str | bytes, ...]]]:
-    return (keys[start : start + _KEYS_A_QUERY] for start in range(0, len(keys), _KEYS_A_QUERY))
 
 
 @asynccontextmanager

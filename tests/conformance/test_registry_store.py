@@ -195,6 +195,25 @@ async def test_rows_and_feed_id_survive_a_restart(store: RegistryStore, url: str
     await again.close()
 
 
+async def test_a_cancelled_caller_cuts_no_transaction_in_two(store: RegistryStore, url: str) -> None:
+    callers = [asyncio.create_task(store.put([pin(f"proj_{n}", EU)])) for n in range(5)]
+    callers += [asyncio.create_task(store.changes(0, None, 10)) for _ in range(5)]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    for caller in callers:
+        caller.cancel()
+    assert all(
+        isinstance(end, asyncio.CancelledError)
+        for end in await asyncio.gather(*callers, return_exceptions=True)
+    )
+    await store.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    with pytest.raises(Unavailable):
+        await store.position()
+    again = await RegistryStore.open(url)
+    assert (await again.position()).seq == 7
+    await again.close()
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -1,0 +1,61 @@
+"""The region registry: which region each thing belongs to, signed by the region itself.
+
+Here live what rows are taken from whom (core) and the feed of their changes.
+No payloads, no names of people, no keys that could sign a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from mesh.node import Node
+from mesh.server import Service
+from mesh.signing import RowVerifier
+from sankofa.registry.v1 import registry_pb2
+from sankofa.registry.v1.registry_pb2 import Catalogue, Region, RegionStatus
+from sankofa.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
+from services.region_registry.config import RegistryConfig
+from services.region_registry.core import Registry
+from services.region_registry.service import RegistryService
+from storage.registry.store import RegistryStore
+
+__all__ = ["build"]
+
+
+async def build(
+    *, config: RegistryConfig, node: Node, stack: AsyncExitStack, store: RegistryStore
+) -> list[Service]:
+    """Serves `store`, which stays the caller's to close after `stack`."""
+    registry = Registry(
+        store=store,
+        verifier=RowVerifier(node.credentials.authorities),
+        catalogue=_catalogue(config),
+        poll_s=config.poll_ms / 1_000,
+        heartbeat_s=config.heartbeat_ms / 1_000,
+    )
+    await registry.start()
+    stack.push_async_callback(_cancelled, asyncio.create_task(registry.follow(), name="registry-follow"))
+    contract = registry_pb2.DESCRIPTOR.services_by_name["RegistryService"]
+    return [Service(add_RegistryServiceServicer_to_server, RegistryService(registry=registry), contract)]
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _catalogue(config: RegistryConfig) -> Catalogue:
+    open_, roadmap = RegionStatus.REGION_STATUS_OPEN, RegionStatus.REGION_STATUS_ROADMAP
+    regions = [
+        Region(
+            id=region.id,
+            display_name=region.display_name,
+            status=open_ if region.status == "open" else roadmap,
+            rest_url=region.rest_url,
+            federated_address=region.federated_address,
+        )
+        for region in config.catalogue
+    ]
+    return Catalogue(regions=regions, default_region=config.default_region)
