@@ -23,6 +23,13 @@ from cli.topology import Topology
 from cli.up import LocalMesh, remove_data, until_stopped
 
 ERRORS = Console(stderr=True)
+MIN_WIDTH = 120
+
+
+def wide_console() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    console = Console()
+    return console if console.width >= MIN_WIDTH else Console(width=MIN_WIDTH)
 
 
 async def run_up(data_dir: Path, output: str, *, fresh: bool, free_ports: bool, trace_ratio: float) -> int:
@@ -53,13 +60,13 @@ async def run_audit(data_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(auditing.as_json(judgement).decode())
     else:
-        auditing.show(judgement, Console())
+        auditing.show(judgement, wide_console())
     return judgement.outcome.value
 
 
 async def run_demo(data_dir: Path, *, seed: str, sessions: int) -> int:
     """0 where all of it held, else 1."""
-    console = Console()
+    console = wide_console()
     mesh = read_mesh(data_dir)
     if mesh is not None:
         return int(not await demonstrate(mesh, console, seed=seed, sessions=sessions))
@@ -83,7 +90,7 @@ async def run_sweep(data_dir: Path, marker: str) -> int:
             table.add_row(
                 region, place.store, place.place, f"{place.examined:,}", f"{place.hits:,}", style=style
             )
-    Console().print(table)
+    wide_console().print(table)
     return 0
 
 
@@ -97,7 +104,7 @@ async def _local_mesh(topology: Topology) -> AsyncIterator[tuple[LocalMesh, floa
 
 
 def _show_mesh(mesh: MeshFile, demo: DemoFile, seconds: float) -> None:
-    console = Console(soft_wrap=True)
+    console = wide_console()
     table = Table(title=f"Sankofa residency mesh, ready after {seconds:.1f} s", title_justify="left")
     for column in ("region", "REST", "demo key (live)"):
         table.add_column(column, no_wrap=True)
@@ -108,7 +115,9 @@ def _show_mesh(mesh: MeshFile, demo: DemoFile, seconds: float) -> None:
     console.print(table)
     owner = demo.orgs[0].owner
     console.print(f"Owner: {owner.email}  password: {owner.password}", markup=False, highlight=False)
-    console.print(_curl(mesh.global_url, demo.projects[0].keys["live"]), markup=False, highlight=False)
+    console.print(
+        _curl(mesh.global_url, demo.projects[0].keys["live"]), markup=False, highlight=False, soft_wrap=True
+    )
     console.print("Ctrl-C stops it. Next: `residency demo`, `residency audit`.", highlight=False)
 
 

@@ -80,14 +80,19 @@ class CellExporter(SpanExporter):
         await self._stub.Export(encode_spans(spans), timeout=_EXPORT_TIMEOUT_S)
 
 
-def tracer_provider(identity: Identity, *, instance_id: str, ratio: float) -> TracerProvider:
-    """A provider whose resource says which region and role the spans are of; it exports nowhere yet."""
+def tracer_provider(
+    identity: Identity, *, instance_id: str, ratio: float, region: str | None = None
+) -> TracerProvider:
+    """A provider whose resource says which role in which region writes the spans; it exports nowhere yet.
+
+    `region` is where a process of no region runs: its home region, to which its telemetry goes.
+    """
     resource = Resource(
         {
             "service.name": identity.role,
             "service.namespace": "sankofa",
             "service.instance.id": instance_id,
-            "cloud.region": identity.region,
+            "cloud.region": region or identity.region,
         }
     )
     return TracerProvider(sampler=RefusalsAlways(ratio), resource=resource, shutdown_on_exit=False)
