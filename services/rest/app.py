@@ -18,7 +18,7 @@ from mesh.telemetry import extract, inject
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.health import Health
 from services.rest.requests import ClientGone, Handler, Request
-from services.rest.responses import Answer, Cors, Headers, RequestIds, error_answer, send_answer
+from services.rest.responses import Answer, Cors, Headers, RequestIds, error_answer
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,9 @@ class Outbox:
     async def answer(self, answer: Answer) -> None:
         """Sends a whole answer."""
         self.status = answer.status
-        await send_answer(self._send, answer, self._common)
+        headers = [*self._common, *answer.headers]
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": answer.body})
 
 
 class Shim:
@@ -88,7 +90,11 @@ class Shim:
             common += self._cors.headers(origin, ingestion=hot is not None)
         outbox = Outbox(send, common)
         try:
-            await self._traced(request, hot, outbox)
+            header = request.sent.get(b"traceparent")
+            if header is None and random.random() >= self._trace_ratio:
+                await self._dispatch(request, hot, outbox)
+            else:
+                await self._traced(request, header, hot, outbox)
         except ClientGone:
             return
         except SankofaError as error:
@@ -102,11 +108,12 @@ class Shim:
             if scope["state"].get("via_edge"):
                 self._on_edge_request(request.body_bytes)
 
-    async def _traced(self, request: Request, hot: Handler | None, outbox: Outbox) -> None:
+    async def _traced(
+        self, request: Request, header: bytes | None, hot: Handler | None, outbox: Outbox
+    ) -> None:
         """A span for a request that its caller sampled and for a share of the others; else nothing."""
-        header = request.sent.get(b"traceparent")
         parent = extract(header.decode("latin-1")) if header else None
-        if parent is None and (header or random.random() >= self._trace_ratio):
+        if parent is None and header:
             return await self._dispatch(request, hot, outbox)
         context = trace.set_span_in_context(trace.NonRecordingSpan(parent)) if parent else None
         method, route = request.scope["method"], request.scope["path"] if hot else UNMATCHED
@@ -129,12 +136,12 @@ class Shim:
 
     async def _dispatch(self, request: Request, hot: Handler | None, outbox: Outbox) -> None:
         scope = request.scope
-        if scope["method"] == "OPTIONS" and (hot or b"access-control-request-method" in request.sent):
+        if hot is not None and scope["method"] == "POST":
+            await outbox.answer(await hot(request))
+        elif scope["method"] == "OPTIONS" and (hot or b"access-control-request-method" in request.sent):
             await outbox.answer(self._cors.preflight(request.sent, ingestion=hot is not None))
         elif hot is None:
             await self._route(request, outbox)
-        elif scope["method"] == "POST":
-            await outbox.answer(await hot(request))
         else:
             raise InvalidInput(ErrorReason.ERROR_REASON_METHOD_NOT_ALLOWED)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from typing import Final, Protocol, TypeAlias
@@ -11,21 +11,21 @@ import msgspec
 
 from mesh.directory import Directory, KeyFact, ProjectFact
 from mesh.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable, error_of
-from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult, Operation
+from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.decompress import decompress
 from services.rest.payloads import AliasBody, PeopleBody, TrackBody, batch, single
 from services.rest.requests import Handler, Request
-from services.rest.responses import Answer
+from services.rest.responses import Answer, answer
 
-Parse: TypeAlias = Callable[[bytes], list[Operation]]
-Reply: TypeAlias = Callable[[ProjectFact, Environment, Sequence[Operation], AppendResult], Answer]
+Parse: TypeAlias = Callable[[bytes, AppendItem], None]
+Reply: TypeAlias = Callable[[ProjectFact, AppendItem, AppendResult], Answer]
 
-_TRACKED: Final = Answer(b'{"ok":true,"commands":[]}')
-_STORED: Final = Answer()
-_DISCARDED: Final = Answer(b'{"ok":true,"status":"discarded"}', 202)
-_DISCARDED_ALL: Final = Answer(b'{"ok":true,"status":"discarded_all"}', 202)
+_TRACKED: Final = answer(b'{"ok":true,"commands":[]}')
+_STORED: Final = answer()
+_DISCARDED: Final = answer(b'{"ok":true,"status":"discarded"}', 202)
+_DISCARDED_ALL: Final = answer(b'{"ok":true,"status":"discarded_all"}', 202)
 
 
 class Appender(Protocol):
@@ -57,20 +57,18 @@ class Ingestion:
         async def handle(request: Request) -> Answer:
             key, project = self._open(request)
             body = await self._body(request)
-            operations = parse(body)
-            sent = request.sent
-            item = AppendItem(
-                project_id=key.project_id,
-                environment=key.environment,
-                operations=operations,
-                user_agent=sent.get(b"user-agent", b"").decode("latin-1"),
-                idempotency_key=sent.get(b"idempotency-key", b"").decode("latin-1"),
-                traceparent=request.traceparent,
-            )
+            item = AppendItem(project_id=key.project_id, environment=key.environment)
+            parse(body, item)
+            if agent := request.sent.get(b"user-agent"):
+                item.user_agent = agent.decode("latin-1")
+            if once := request.sent.get(b"idempotency-key"):
+                item.idempotency_key = once.decode("latin-1")
+            if request.traceparent:
+                item.traceparent = request.traceparent
             result = await self._appender.append(item, size_bytes=len(body))
             if result.error:
                 raise error_of(result.error)
-            return reply(project, key.environment, operations, result)
+            return reply(project, item, result)
 
         return handle
 
@@ -106,30 +104,28 @@ def _commands(result: AppendResult) -> list[dict[str, object]]:
     return [{"type": "CAPTURE_PRISTINE", "params": {"screen": each.screen}} for each in result.commands]
 
 
-def _track_reply(_p: ProjectFact, _e: Environment, _o: Sequence[Operation], result: AppendResult) -> Answer:
+def _track_reply(_project: ProjectFact, _item: AppendItem, result: AppendResult) -> Answer:
     if result.commands:
-        return Answer(msgspec.json.encode({"ok": True, "commands": _commands(result)}))
+        return answer(msgspec.json.encode({"ok": True, "commands": _commands(result)}))
     return _DISCARDED if _nothing_left(result) else _TRACKED
 
 
-def _stored_reply(_p: ProjectFact, _e: Environment, _o: Sequence[Operation], result: AppendResult) -> Answer:
+def _stored_reply(_project: ProjectFact, _item: AppendItem, result: AppendResult) -> Answer:
     return _DISCARDED if _nothing_left(result) else _STORED
 
 
-def _batch_reply(
-    project: ProjectFact, environment: Environment, operations: Sequence[Operation], result: AppendResult
-) -> Answer:
+def _batch_reply(project: ProjectFact, item: AppendItem, result: AppendResult) -> Answer:
     if _nothing_left(result):
         return _DISCARDED_ALL
     body = {
         "ok": True,
         "project_id": project.project_id,
         "project_name": project.name,
-        "environment": "live" if environment == Environment.ENVIRONMENT_LIVE else "test",
-        "operations_received": len(operations) - result.discarded,
+        "environment": "live" if item.environment == Environment.ENVIRONMENT_LIVE else "test",
+        "operations_received": len(item.operations) - result.discarded,
         "events_received": result.events,
         "people_received": result.people,
         "aliases_received": result.aliases,
         "commands": _commands(result),
     }
-    return Answer(msgspec.json.encode(body))
+    return answer(msgspec.json.encode(body))

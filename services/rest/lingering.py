@@ -1,4 +1,7 @@
-"""Closing a connection whose request body is unread, without losing the answer.
+"""What the server's protocol writes to: one packet for an answer, and a close that loses none.
+
+uvicorn writes the head and the body of an answer apart, and each write is a
+system call: the head waits for what follows it in the same step.
 
 A plain close makes the kernel answer what is still arriving with a reset, and
 the reset can overtake the answer (RFC 9112, 9.6): so the sending side is shut
@@ -22,8 +25,23 @@ class LingeringTransport:
         self._transport = transport
         self._protocol = protocol
         self.lingering = False
-        self.write = transport.write
+        self._head = b""
         self.get_extra_info = transport.get_extra_info
+
+    def write(self, data: bytes) -> None:
+        """Holds the head of an answer until its body is written, or `flush` says that there is none."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.") and not data.startswith(b"HTTP/1.1 1"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Writes what is held."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
     def is_closing(self) -> bool:
         """Also true while lingering: nothing more is answered here."""
@@ -31,6 +49,7 @@ class LingeringTransport:
 
     def close(self) -> None:
         """Closes, at once where everything sent has been read."""
+        self.flush()
         cycle: Any = self._protocol.cycle
         if self.is_closing() or cycle is None or not cycle.more_body:
             self._transport.close()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from mesh.errors import InvalidInput
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -44,10 +44,12 @@ class Request(msgspec.Struct):
         length = self.sent.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit_bytes:
             raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
-        first = await self._next()
+        first = await self.receive()
+        if first["type"] != "http.request":
+            raise ClientGone
         piece: bytes = first.get("body", b"")
-        if not first.get("more_body"):
-            self.body_read = True
+        self.body_bytes = len(piece)
+        self.body_read = not first.get("more_body")
         if len(piece) > limit_bytes:
             raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
         return piece if self.body_read else await self._rest(piece, limit_bytes)
@@ -55,19 +57,15 @@ class Request(msgspec.Struct):
     async def _rest(self, first: bytes, limit_bytes: int) -> bytes:
         pieces = [first]
         while not self.body_read:
-            message = await self._next()
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise ClientGone
             pieces.append(message.get("body", b""))
+            self.body_bytes += len(pieces[-1])
             self.body_read = not message.get("more_body")
             if self.body_bytes > limit_bytes:
                 raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
         return b"".join(pieces)
-
-    async def _next(self) -> Message:
-        message = await self.receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        self.body_bytes += len(message.get("body", b""))
-        return message
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]

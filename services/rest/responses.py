@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
-from starlette.types import Send
 
 from mesh.errors import RETRY_AFTER_S, SankofaError
 
@@ -23,11 +22,19 @@ _PREFLIGHT_MAX_AGE_S: Final = b"86400"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A response before the headers that every response has. An empty body has no content type."""
+    """A whole response, but for the headers that every response has."""
 
-    body: bytes = b""
-    status: int = 200
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+def answer(body: bytes = b"", status: int = 200, *headers: tuple[bytes, bytes]) -> Answer:
+    """A response with its length; an empty body has no content type, a 204 no length (RFC 9110, 8.6)."""
+    if status == 204:
+        return Answer(body, status, headers)
+    length = (b"content-length", b"%d" % len(body))
+    return Answer(body, status, (*headers, length, JSON) if body else (*headers, length))
 
 
 class RequestIds:
@@ -54,18 +61,7 @@ def error_answer(
         headers += ((b"retry-after", b"%d" % RETRY_AFTER_S),)
     elif error.http_status == 405:
         headers += ((b"allow", allow),)
-    return Answer(msgspec.json.encode(body), error.http_status, headers)
-
-
-async def send_answer(send: Send, answer: Answer, common: Headers) -> None:
-    """Sends an answer with the headers that every response has."""
-    headers = [*common, *answer.headers, (b"content-length", b"%d" % len(answer.body))]
-    if answer.body:
-        headers.append(JSON)
-    if answer.status == 204:
-        headers = [pair for pair in headers if pair[0] != b"content-length"]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    return answer(msgspec.json.encode(body), error.http_status, *headers)
 
 
 class Cors:
@@ -91,7 +87,7 @@ class Cors:
     def preflight(self, sent: Mapping[bytes, bytes], *, ingestion: bool) -> Answer:
         """The answer to a preflight; a page that may not call gets one that permits nothing."""
         if not ingestion and sent.get(b"origin") not in self._dashboards:
-            return Answer(status=204)
+            return answer(status=204)
         methods = b"POST, OPTIONS" if ingestion else b"GET, POST, PATCH, DELETE, OPTIONS"
         headers = [
             (b"access-control-allow-methods", methods),
@@ -100,4 +96,4 @@ class Cors:
         wanted = sent.get(b"access-control-request-headers")
         if wanted:
             headers.append((b"access-control-allow-headers", wanted))
-        return Answer(status=204, headers=tuple(headers))
+        return answer(b"", 204, *headers)

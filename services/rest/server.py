@@ -97,6 +97,11 @@ class _PublicProtocol(HttpToolsProtocol):
         if not self._lingering.lingering:
             super().data_received(data)
 
+    def on_response_complete(self) -> None:
+        """An answer without a body is complete with its head."""
+        self._lingering.flush()
+        super().on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
         """Called instead of the application where the request can't be parsed."""
         request_id = self.ids.of(None)
