@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from mesh.directory import AccessFact
-from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, Org, Pin, Row, SignedRow
+from sankofa.registry.v1.registry_pb2 import (
+    ApiKey,
+    Catalogue,
+    JwtKey,
+    Org,
+    Pin,
+    RegionStatus,
+    Row,
+    SignedRow,
+)
 from storage.registry.rules import key_of
 
 DATABASES = ("meta", "regions", "signers", "jwt_keys", "orgs", "pins", "keys", "projects", "access")
@@ -46,23 +57,28 @@ def access_key(primary_region: str, fact: AccessFact) -> bytes:
     return joined(primary_region, fact.user_id, fact.project_id)
 
 
-def entry_of(signed: SignedRow) -> tuple[bytes, bytes]:
-    """The key and the value of a registry row."""
-    row, region = signed.row, signed.row.region
+def name_of(row: Row) -> tuple[str, bytes]:
+    """The kind of a registry row, and its key in its kind's database."""
     kind, parts = key_of(row)
-    key = parts[0] if isinstance(parts[0], bytes) else joined(*map(str, parts))
+    return kind, parts[0] if isinstance(parts[0], bytes) else joined(*map(str, parts))
+
+
+def value_of(signed: SignedRow) -> bytes:
+    """The value of a registry row."""
+    row, region = signed.row, signed.row.region
+    kind, _ = key_of(row)
     match kind:
         case "signer":
-            return key, signed.SerializeToString(deterministic=True)
+            return signed.SerializeToString(deterministic=True)
         case "jwt_key":
-            return key, row.jwt_key.public_key
+            return row.jwt_key.public_key
         case "pin":
-            return key, encode((region, row.pin.org_id, PRESENT))
+            return encode((region, row.pin.org_id, PRESENT))
         case "api_key":
             fact = row.api_key
-            return key, encode((fact.key_id, fact.project_id, fact.environment, region, fact.revoked))
+            return encode((fact.key_id, fact.project_id, fact.environment, region, fact.revoked))
         case "org":
-            return key, encode((region, row.org.epoch))
+            return encode((region, row.org.epoch))
     raise ValueError(f"no directory holds a {kind}")
 
 
@@ -86,3 +102,13 @@ def row_of(kind: str, key: bytes, value: bytes) -> Row:
             region, epoch = decode_org(value)
             return Row(region=region, org=Org(org_id=key.decode(), epoch=epoch))
     raise ValueError(f"no directory holds a {kind}")
+
+
+def region_entries(catalogue: Catalogue) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of the regions of the mesh, which keep their order."""
+    for place, region in enumerate(catalogue.regions):
+        status = "open" if region.status == RegionStatus.REGION_STATUS_OPEN else "roadmap"
+        yield (
+            region.id.encode(),
+            encode((place, region.display_name, status, region.rest_url, region.federated_address)),
+        )

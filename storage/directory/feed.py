@@ -75,6 +75,7 @@ class DirectoryFeed:
         position = self._directory.feed_position() or Position("", 0)
         request = WatchRequest(feed_id=position.feed_id, after_seq=position.seq, region=self._region or "")
         comparing = False
+        self._directory.abandon_full_compare()
         async with aclosing(self._stub().Watch(request)) as responses:
             while True:
                 async with asyncio.timeout(SILENCE_S):

@@ -15,22 +15,13 @@ import lmdb
 from mesh.directory import AccessFact, ProjectFact
 from mesh.errors import Conflict, Forbidden, Unavailable
 from sankofa.org.v1.org_pb2 import ProjectRole
-from sankofa.registry.v1.registry_pb2 import Catalogue, RegionStatus, SignedRow
+from sankofa.registry.v1.registry_pb2 import Catalogue, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from storage.directory.entries import (
-    DATABASE_OF,
-    FORGOTTEN,
-    access_key,
-    decode_access,
-    decode_pin,
-    encode,
-    entry_of,
-    joined,
-    row_of,
-)
+from storage.directory.changes import apply_row, drop_access, forget_unseen, put_access
+from storage.directory.entries import encode, name_of, region_entries
 from storage.directory.environment import MAP_BYTES, open_environment
 from storage.directory.reader import DirectoryReader, lease_key
-from storage.registry.rules import OF_ONE_REGION, Position, key_of, supersedes
+from storage.registry.rules import Position, key_of
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -115,26 +106,17 @@ class LmdbDirectory(DirectoryReader):
         await self._write(write)
 
     def _apply(self, txn: lmdb.Transaction[bytes], signed: SignedRow) -> None:
-        kind, _ = key_of(signed.row)
-        if kind not in DATABASE_OF:
-            return
-        key, value = entry_of(signed)
         if self._seen is not None:
-            self._seen.add((kind, key))
-        db = self._db[DATABASE_OF[kind]]
-        old = txn.get(key, db=db)
-        if old == value:
-            return
-        if old is not None and not supersedes(signed.row, row_of(kind, key, old)):
-            if kind == "pin":
-                txn.put(key, value, db=db)  # forgotten, and back with the same value
-            return
-        if self._region in (None, signed.row.region) or kind not in OF_ONE_REGION:
-            txn.put(key, value, db=db)
+            self._seen.add(name_of(signed.row))  # a refused second value does not make the first one go
+        apply_row(txn, self._db, self._region, signed)
 
     def begin_full_compare(self) -> None:
-        """From here on `apply` remembers what came. A compare that never ends removes nothing."""
+        """From here on `apply` remembers what came."""
         self._seen = set()
+
+    def abandon_full_compare(self) -> None:
+        """The rest will not come: nothing is removed."""
+        self._seen = None
 
     async def end_full_compare(self, position: Position) -> None:
         """Removes what did not come and stores the position, in one transaction.
@@ -146,43 +128,17 @@ class LmdbDirectory(DirectoryReader):
             raise RuntimeError("no full compare has begun")
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
-            for kind, name in DATABASE_OF.items():
-                with txn.cursor(self._db[name]) as cursor:
-                    entries = [(key, value) for key, value in cursor if (kind, key) not in seen]
-                for key, value in entries:
-                    self._forget(txn, kind, key, value)
+            forget_unseen(txn, self._db, self._region, seen)
             txn.put(b"position", encode(position), db=self._db["meta"])
 
         await self._write(write)
 
-    def _forget(self, txn: lmdb.Transaction[bytes], kind: str, key: bytes, value: bytes) -> None:
-        row, db = row_of(kind, key, value), self._db[DATABASE_OF[kind]]
-        if row.region == self._region or (kind == "api_key" and row.api_key.revoked):
-            return
-        if kind == "pin":
-            region, org_id, _ = decode_pin(value)
-            txn.put(key, encode((region, org_id, FORGOTTEN)), db=db)
-        else:
-            txn.delete(key, db=db)
-
     async def set_catalogue(self, catalogue: Catalogue) -> None:
         """Replaces the regions of the mesh."""
-        entries = {
-            region.id.encode(): encode(
-                (
-                    place,
-                    region.display_name,
-                    "open" if region.status == RegionStatus.REGION_STATUS_OPEN else "roadmap",
-                    region.rest_url,
-                    region.federated_address,
-                )
-            )
-            for place, region in enumerate(catalogue.regions)
-        }
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
             txn.drop(self._db["regions"], delete=False)
-            for key, value in entries.items():
+            for key, value in region_entries(catalogue):
                 txn.put(key, value, db=self._db["regions"])
             txn.put(b"default_region", catalogue.default_region.encode(), db=self._db["meta"])
 
@@ -198,9 +154,7 @@ class LmdbDirectory(DirectoryReader):
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
             for row in rows:
-                old = txn.get(access_key(primary_region, row), db=self._db["access"])
-                if old is None or decode_access(old)[3] <= row.epoch:
-                    self._put_access(txn, primary_region, row)
+                put_access(txn, self._db, primary_region, row)
 
         await self._write(write)
 
@@ -209,19 +163,11 @@ class LmdbDirectory(DirectoryReader):
         rows = [row for row in rows if row.role != ProjectRole.PROJECT_ROLE_UNSPECIFIED]
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
-            prefix = joined(primary_region, "")
-            with txn.cursor(self._db["access"]) as cursor:
-                found = cursor.set_range(prefix)
-                while found and cursor.key().startswith(prefix):
-                    found = cursor.delete()
+            drop_access(txn, self._db, primary_region)
             for row in rows:
-                self._put_access(txn, primary_region, row)
+                put_access(txn, self._db, primary_region, row)
 
         await self._write(write)
-
-    def _put_access(self, txn: lmdb.Transaction[bytes], primary_region: str, row: AccessFact) -> None:
-        value = encode((row.org_id, row.role, row.home_region, row.epoch))
-        txn.put(access_key(primary_region, row), value, db=self._db["access"])
 
     async def renew_lease(self, primary_region: str, now_ms: int | None = None) -> None:
         """Says that a primary region's access rows are current."""

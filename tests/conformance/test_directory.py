@@ -121,6 +121,15 @@ async def test_a_pin_that_the_registry_lost_can_not_come_back_elsewhere(open_dir
     assert router.pin("proj_1") == EU
 
 
+async def test_a_second_value_in_a_full_compare_does_not_make_the_first_one_go(open_directory: Open) -> None:
+    router = open_directory(region=None)
+    await router.apply([pin("proj_1", EU)])
+    router.begin_full_compare()
+    assert await router.apply([pin("proj_1", US)]) == 1
+    await router.end_full_compare(Position("new", 1))
+    assert router.pin("proj_1") == EU
+
+
 @pytest.mark.parametrize("region", [EU, None])
 async def test_a_revoked_key_stays_revoked_after_a_full_compare_and_a_restart(
     open_directory: Open, region: str | None
