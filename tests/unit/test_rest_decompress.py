@@ -1,0 +1,72 @@
+"""Bodies come back as they were, and never larger than the limit."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import brotli
+import pytest
+import zstandard
+
+from mesh.errors import InvalidInput
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.decompress import decompress
+
+LIMIT = 1 << 20
+BODY = b'{"event_name":"tap"}' * 1000
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(data) + stream.flush()
+
+
+ENCODERS: list[tuple[bytes, Callable[[bytes], bytes]]] = [
+    (b"gzip", gzip.compress),
+    (b"x-gzip", gzip.compress),
+    (b"GZIP", gzip.compress),
+    (b"deflate", zlib.compress),
+    (b"deflate", _raw_deflate),
+    (b"zstd", zstandard.compress),
+    (b"br", brotli.compress),
+    (b"identity", bytes),
+]
+
+
+@pytest.mark.parametrize(("encoding", "encode"), ENCODERS)
+def test_a_body_comes_back_as_it_was(encoding: bytes, encode: Callable[[bytes], bytes]) -> None:
+    assert decompress(encode(BODY), encoding, limit_bytes=LIMIT) == BODY
+
+
+def test_a_gzip_body_may_be_of_several_members() -> None:
+    assert decompress(gzip.compress(b"a") + gzip.compress(b"b"), b"gzip", limit_bytes=LIMIT) == b"ab"
+
+
+@pytest.mark.parametrize(("encoding", "encode"), ENCODERS[:-1])
+def test_a_bomb_is_refused_before_it_expands(encoding: bytes, encode: Callable[[bytes], bytes]) -> None:
+    bomb = encode(bytes(64 << 20))
+    tracemalloc.start()
+    with pytest.raises(InvalidInput) as refused:
+        decompress(bomb, encoding, limit_bytes=LIMIT)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused.value.reason == ErrorReason.ERROR_REASON_BODY_TOO_LARGE
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize("encoding", [b"compress", b"gzip, gzip", b"gzip,identity", b"*"])
+def test_another_encoding_is_415(encoding: bytes) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decompress(BODY, encoding, limit_bytes=LIMIT)
+    assert refused.value.http_status == 415
+
+
+@pytest.mark.parametrize(("encoding", "encode"), ENCODERS[:5] + ENCODERS[6:7])
+def test_a_cut_or_corrupt_body_is_400(encoding: bytes, encode: Callable[[bytes], bytes]) -> None:
+    for body in (encode(BODY)[:-4], b"\xff\xff" + encode(BODY)):
+        with pytest.raises(InvalidInput) as refused:
+            decompress(body, encoding, limit_bytes=LIMIT)
+        assert refused.value.http_status == 400
