@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from cli.process import Process
-from mesh.regions import GLOBAL
 from mesh.signing import RowSigner, RowVerifier
-from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from storage.analytics.engine import Engine, QueryLimits
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
@@ -77,7 +74,7 @@ class Cell:
         )
         stack.callback(cell.directory.close)
         process.directory = cell.directory
-        stub = registry_stub(process)
+        stub = process.registry_stub()
         cell.publisher = Publisher(outbox=cell.records.outbox, signer=cell.signer, stub=stub)
         process.background(cell.publisher.run(), "publisher")
         feed = DirectoryFeed(
@@ -111,11 +108,3 @@ class Cell:
         return Engine.embedded(
             self.analytics_dir, region=region, max_memory_bytes=config.analytics_memory_bytes, limits=limits
         )
-
-
-def registry_stub(process: Process) -> Callable[[], RegistryServiceStub]:
-    """A stub of the region registry on one channel of this process."""
-    channel = process.node().channel(GLOBAL, process.config.registry_address)
-    process.stack.push_async_callback(channel.close)
-    stub = RegistryServiceStub(channel)
-    return lambda: stub

@@ -185,7 +185,6 @@ async def _cell(process: Process) -> Cell:
 
 
 async def _fed_directory(process: Process) -> LmdbDirectory:
-    from cli.cell import registry_stub
     from mesh.signing import RowVerifier
     from storage.directory.feed import DirectoryFeed
     from storage.directory.lmdb import LmdbDirectory
@@ -193,7 +192,7 @@ async def _fed_directory(process: Process) -> LmdbDirectory:
     directory = await asyncio.to_thread(LmdbDirectory.open, process.data_dir / "directory", region=None)
     process.stack.callback(directory.close)
     verifier = RowVerifier(process.credentials.authorities)
-    feed = DirectoryFeed(directory=directory, verifier=verifier, stub=registry_stub(process), region=None)
+    feed = DirectoryFeed(directory=directory, verifier=verifier, stub=process.registry_stub(), region=None)
     process.background(feed.run(), "directory feed")
     process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
     return directory

@@ -26,6 +26,7 @@ from mesh.regions import DEFAULT_REGION, GLOBAL
 from mesh.reporter import LedgerReporter
 from mesh.server import MeshServer, Service
 from mesh.telemetry import export_to_cell, tracer_provider
+from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", bound=msgspec.Struct)
@@ -119,6 +120,13 @@ class Process:
             tracer=self.provider.get_tracer("sankofa.mesh"),
         )
 
+    def registry_stub(self) -> Callable[[], RegistryServiceStub]:
+        """A stub of the region registry, on one channel."""
+        channel = self.node().channel(GLOBAL, self.config.registry_address)
+        self.stack.push_async_callback(channel.close)
+        stub = RegistryServiceStub(channel)
+        return lambda: stub
+
     def hint_key(self) -> bytes:
         """The key of the login hints. Raises ConfigError where none is set."""
         try:
@@ -186,7 +194,12 @@ def open_process(
     own_temporary_files(Path(config.data_dir) / "tmp" / role)
     credentials = Credentials.load(Path(config.pki_dir), region=region, role=role)
     ledger = Ledger(Path(config.data_dir) / "ledger", credentials.identity)
-    provider = tracer_provider(credentials.identity, instance_id=ledger.instance_id, ratio=config.trace_ratio)
+    provider = tracer_provider(
+        credentials.identity,
+        instance_id=ledger.instance_id,
+        ratio=config.trace_ratio,
+        region=config.home_region if region == GLOBAL else region,
+    )
     return Process(region, config, settings, credentials, ledger, stack, provider)
 
 

@@ -146,8 +146,7 @@ class Topology:
     def levels(self) -> Iterator[list[Command]]:
         """The processes in the order of starting; those of one level start together."""
         home = next(plan for plan in self.regions if plan.region.id == self.home)
-        yield [self._registry(home)]
-        yield [*(self._cell(plan) for plan in self.regions), self._router(home)]
+        yield [self._registry(home), *(self._cell(plan) for plan in self.regions), self._router(home)]
         yield [*(self._rest(plan) for plan in self.regions), self._envoy()]
 
     def _process(self, data_dir: Path, admin: str, cell: RegionPlan, **more: object) -> dict[str, Any]:
