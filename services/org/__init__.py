@@ -47,7 +47,7 @@ async def build(
         signer=signer,
         token_key=await records.token_key(TokenKey.generate()),
         hints=hints,
-        passwords=await Passwords.create(),
+        passwords=Passwords(),
         changes=changes,
         token_lifetime=config.token_lifetime,
         ticket_lifetime=config.ticket_lifetime,

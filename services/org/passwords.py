@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 AT_ONCE = 2
 """Hashes at a time: each takes 64 MiB."""
 
 
 class Passwords:
-    """Hashes and verifies. Make it with `create`."""
+    """Hashes and verifies."""
 
-    def __init__(self, *, hasher: PasswordHasher, nobodys: str) -> None:
-        self._hasher = hasher
-        self._nobodys = nobodys
+    def __init__(self, *, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._nobodys = _nobodys(self._hasher)
         self._slots = asyncio.Semaphore(AT_ONCE)
-
-    @classmethod
-    async def create(cls) -> Passwords:
-        """Makes the hash that stands in for accounts that do not exist."""
-        hasher = PasswordHasher()
-        return cls(hasher=hasher, nobodys=await asyncio.to_thread(hasher.hash, secrets.token_hex(16)))
 
     async def hash(self, password: str) -> str:
         """An argon2id string with its own salt."""
@@ -42,3 +38,14 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None
+
+
+def _nobodys(hasher: PasswordHasher) -> str:
+    """Stands in for accounts that do not exist: costs as much to verify, and is the hash of nothing known."""
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (_base64(secrets.token_bytes(size)) for size in (hasher.salt_len, hasher.hash_len))
+    return f"$argon2{hasher.type.name.lower()}$v={ARGON2_VERSION}${cost}${salt}${digest}"
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode().rstrip("=")

@@ -37,6 +37,7 @@ class Reconciler:
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
         self._node = node
+        self._authorities = node.credentials.authorities
         self._directory = directory
         self._records = records
         self._changes = changes
@@ -69,7 +70,7 @@ class Reconciler:
 
     async def _exists(self, project: OrgProject) -> bool:
         region = self._directory.region(project.region)
-        if region is None or not region.federated_address:
+        if region is None or not region.federated_address or region.id not in self._authorities:
             raise Unavailable
         request = CheckProvisionRequest(region=project.region, project_id=project.project_id)
         async with self._node.channel(project.region, region.federated_address) as channel:

@@ -50,12 +50,16 @@ class AccessFeed:
         followed: dict[RegionFact, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
-                wanted = {fact for fact in self._directory.regions() if fact.federated_address}
+                wanted = {fact for fact in self._directory.regions() if self._reachable(fact)}
                 for fact in followed.keys() - wanted:
                     followed.pop(fact).cancel()
                 for fact in wanted - followed.keys():
                     followed[fact] = tasks.create_task(self._follow(fact), name=f"access of {fact.id}")
                 await asyncio.sleep(CATALOGUE_EVERY_S)
+
+    def _reachable(self, region: RegionFact) -> bool:
+        """A region added since this process started has no authority here until it starts again."""
+        return bool(region.federated_address) and region.id in self._node.credentials.authorities
 
     async def _follow(self, primary: RegionFact) -> None:
         """A region that is away is asked again after 0.1 s, doubling to 2 s; rows stay, leases end."""

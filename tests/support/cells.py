@@ -1,0 +1,283 @@
+"""Cells of several regions and their registry in one test: real stores, real servers, real certificates."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mesh.errors import SankofaError, Unavailable
+from mesh.hints import LoginHints
+from mesh.identity import Credentials
+from mesh.node import Node
+from mesh.regions import GLOBAL
+from mesh.server import MeshServer
+from mesh.signing import RowSigner, RowVerifier
+from mesh.tokens import TokenKey
+from sankofa.ingest.v1 import project_pb2 as projects_pb
+from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
+from sankofa.org.v1 import org_pb2 as org_pb
+from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
+from services import org, region_registry
+from services.ingest import projects
+from services.org.config import OrgConfig
+from services.region_registry.config import CatalogueRegion, RegistryConfig
+from storage.directory.feed import DirectoryFeed
+from storage.directory.lmdb import LmdbDirectory, wall_ms
+from storage.records.publisher import Publisher
+from storage.records.records import Records
+from storage.registry.store import RegistryStore
+from tests.support.nodes import AF, make_node
+
+DEADLINE_S = 15.0
+HINTS = LoginHints(b"k" * 32)
+PASSWORD = "correct horse"
+
+
+async def until(condition: Callable[[], object] | Callable[[], Awaitable[object]]) -> None:
+    """Waits for a condition, plain or awaitable, to be true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        met = condition()
+        if await met if isinstance(met, Awaitable) else met:
+            return
+        assert time.monotonic() < deadline, "it did not come to be"
+        await asyncio.sleep(0.01)
+
+
+class RunningRegistry:
+    """The registry: can be stopped, started again on its port, and robbed of its store."""
+
+    def __init__(self, pki: Path, folder: Path) -> None:
+        self.pki, self.folder, self.port = pki, folder, 0
+        self.catalogue: tuple[CatalogueRegion, ...] = ()
+        self.store: RegistryStore
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        url = f"sqlite+aiosqlite:///{self.folder}/registry.db"
+        config = RegistryConfig(
+            store_url=url, catalogue=self.catalogue, default_region=self.catalogue[0].id, poll_ms=20
+        )
+        node = make_node(self.pki, region=GLOBAL, role="registry").node
+        self.store = await RegistryStore.open(url)
+        self._stack.push_async_callback(self.store.close)
+        services = await region_registry.build(config=config, node=node, stack=self._stack, store=self.store)
+        server = MeshServer(
+            credentials=node.credentials,
+            hop_of=node.arrival,
+            services=services,
+            internal=None,
+            federated=f"127.0.0.1:{self.port}",
+        )
+        await server.start()
+        self._stack.push_async_callback(server.drain, 0)
+        self.port = server.federated_port
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    async def replace(self) -> None:
+        """Loses the store: what starts next is another feed."""
+        await self.stop()
+        for path in self.folder.glob("registry.db*"):
+            path.unlink()
+        await self.start()
+
+
+@dataclass
+class RunningCell:
+    """Org and projects of one region, on one federated port that survives restarts."""
+
+    pki: Path
+    folder: Path
+    region: str
+    registry: RunningRegistry
+    config: OrgConfig
+    clock_ms: Callable[[], int] = wall_ms
+    port: int = 0
+    records: Records = field(init=False)
+    directory: LmdbDirectory = field(init=False)
+    publisher: Publisher = field(init=False)
+    feed: DirectoryFeed = field(init=False)
+    node: Node = field(init=False)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self) -> None:
+        stack = self._stack
+        self.records = await Records.open(f"sqlite+aiosqlite:///{self.folder}/records.db", region=self.region)
+        stack.push_async_callback(self.records.close)
+        self.directory = LmdbDirectory.open(
+            self.folder / "directory", region=self.region, clock_ms=lambda: self.clock_ms()
+        )
+        stack.callback(self.directory.close)
+        self.node = make_node(self.pki, region=self.region, directory=self.directory).node
+        signer = RowSigner.load(self.pki, self.region)
+        self.publisher = Publisher(outbox=self.records.outbox, signer=signer, stub=self._registry_stub)
+        self._background(self.publisher.run())
+        verifier = RowVerifier(self.node.credentials.authorities)
+        self.feed = DirectoryFeed(
+            directory=self.directory,
+            verifier=verifier,
+            stub=self._registry_stub,
+            region=self.region,
+            on_feed_change=self.publisher.republish,
+        )
+        self._background(self.feed.run())
+        wiring = {"node": self.node, "stack": stack, "directory": self.directory}
+        shared = {**wiring, "publisher": self.publisher, "signer": signer}
+        services = await projects.build(records=self.records.projects, **shared)
+        services += await org.build(config=self.config, records=self.records.orgs, hints=HINTS, **shared)
+        server = MeshServer(
+            credentials=self.node.credentials,
+            hop_of=self.node.arrival,
+            services=services,
+            internal=None,
+            federated=f"127.0.0.1:{self.port}",
+        )
+        await server.start()
+        stack.push_async_callback(server.drain, 0)
+        self.port = server.federated_port
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+        self._channels.clear()
+
+    async def restart(self, *, lose_directory: bool = False) -> None:
+        await self.stop()
+        if lose_directory:
+            shutil.rmtree(self.folder / "directory")
+        await self.start()
+
+    def orgs(self) -> OrgServiceStub:
+        """This cell, as the REST shim of its region calls it."""
+        return OrgServiceStub(self._channel("rest", self.region, self.port))
+
+    def projects(self) -> ProjectServiceStub:
+        """This cell, as the REST shim of its region calls it."""
+        return ProjectServiceStub(self._channel("rest", self.region, self.port))
+
+    async def token_key(self) -> TokenKey:
+        return await self.records.orgs.token_key(TokenKey.generate())
+
+    def _registry_stub(self) -> RegistryServiceStub:
+        if not self.registry.port:
+            raise Unavailable
+        return RegistryServiceStub(self._channel("cell", GLOBAL, self.registry.port))
+
+    _channels: dict[tuple[str, str], object] = field(default_factory=dict)
+
+    def _channel(self, role: str, region: str, port: int) -> object:
+        if (role, region) not in self._channels:
+            node = Node(
+                credentials=Credentials.load(self.pki, region=self.region, role=role),
+                directory=self.directory,
+                ledger=self.node.ledger,
+                tracer=self.node.tracer,
+            )
+            channel = node.channel(region, f"127.0.0.1:{port}")
+            self._stack.push_async_callback(channel.close)
+            self._channels[role, region] = channel
+        return self._channels[role, region]
+
+    def _background(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+
+        async def cancel() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(cancel)
+
+
+class Cells:
+    """A mesh of cells and their registry. One region of its catalogue, af-south-1, is on the roadmap."""
+
+    def __init__(self, pki: Path, folder: Path, regions: tuple[str, ...], config: OrgConfig) -> None:
+        self.registry = RunningRegistry(pki, folder)
+        self.of = {
+            region: RunningCell(pki, folder / region, region, self.registry, config) for region in regions
+        }
+
+    async def __aenter__(self) -> Cells:
+        for cell in self.of.values():
+            await cell.start()
+        cells = [
+            CatalogueRegion(cell.region, cell.region, "open", "", address(cell)) for cell in self.of.values()
+        ]
+        self.registry.catalogue = (*cells, CatalogueRegion(AF, AF, "roadmap"))
+        await self.registry.start()
+        for cell in self.of.values():
+            await asyncio.wait_for(cell.feed.ready.wait(), DEADLINE_S)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for cell in self.of.values():
+            await cell.stop()
+        await self.registry.stop()
+
+    async def sign_up(self, region: str, email: str = "ada@example.org") -> Owner:
+        """A person with an organisation in a region, known to every cell."""
+        request = org_pb.SignUpRequest(region=region, email=email, password=PASSWORD, org_name="Analytical")
+        answer = await self.of[region].orgs().SignUp(request)
+        org_id = answer.orgs[0].org_id
+        for cell in self.of.values():
+            await until(lambda cell=cell: cell.directory.org(org_id))
+        return Owner(answer.token, answer.user.user_id, org_id, region)
+
+    async def authorise(
+        self, owner: Owner, region: str, name: str = "Shop"
+    ) -> org_pb.AuthorizeCreateResponse:
+        """A ticket."""
+        request = org_pb.AuthorizeCreateRequest(org_id=owner.org_id, name=name, region=region)
+        return await self.of[owner.region].orgs().AuthorizeCreate(request, metadata=owner.metadata)
+
+    async def create(self, owner: Owner, region: str) -> projects_pb.ProvisionResponse:
+        """A project, by all three steps; done when its region has heard from the primary region."""
+        permit = await self.authorise(owner, region)
+        cell = self.of[region]
+        made = await cell.projects().Provision(
+            projects_pb.ProvisionRequest(region=region, ticket=permit.ticket)
+        )
+        complete = org_pb.CompleteCreateRequest(org_id=owner.org_id, project_id=permit.project_id)
+        await self.of[owner.region].orgs().CompleteCreate(complete, metadata=owner.metadata)
+        await until(lambda: cell.directory.access_fresh(owner.region))
+        return made
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A person, their token and their organisation."""
+
+    token: str
+    user_id: str
+    org_id: str
+    region: str
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return bearer(self.token)
+
+
+def address(cell: RunningCell) -> str:
+    return f"127.0.0.1:{cell.port}"
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def reason_of(call: Awaitable[object]) -> str:
+    """Why a call is refused."""
+    try:
+        await call
+    except SankofaError as error:
+        from sankofa.residency.v1.error_pb2 import ErrorReason
+
+        return ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
+    raise AssertionError("the call was not refused")
