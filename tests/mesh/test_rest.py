@@ -1,4 +1,4 @@
-"""The shim over real HTTP, in front of a cell that records what it is sent."""
+"""The shim over real HTTP, in front of a cell that records what it is sent, and of a real one."""
 
 from __future__ import annotations
 
@@ -8,107 +8,44 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 import uvloop
 
-from mesh.directory import KeyFact, OrgFact, ProjectFact, RegionFact
-from mesh.server import MeshServer, Service
-from sankofa.ingest.v1 import ingest_pb2, ingest_pb2_grpc
-from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult, Command
-from sankofa.query.v1 import query_pb2, query_pb2_grpc
-from sankofa.query.v1.query_pb2 import Event, ListEventsRequest, ListEventsResponse
+from mesh.directory import KeyFact, ProjectFact
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.rest import build
-from services.rest.app import Shim
-from services.rest.config import RestConfig
-from services.rest.server import RestServer
-from tests.support.nodes import EU, US, MemoryDirectory, TestNode, make_node
+from tests.support import rows
+from tests.support.cell import Cell
+from tests.support.nodes import EU, US, MemoryDirectory
+from tests.support.shim import (
+    DASHBOARD,
+    FOREIGN,
+    LIVE,
+    SHELVED,
+    TEST,
+    TRACK,
+    Recorder,
+    Running,
+    known_here,
+    start_recorder,
+    start_shim,
+    until,
+)
 
 pytestmark = [pytest.mark.network, pytest.mark.disk]
 
-LIVE, TEST, FOREIGN, SHELVED = (f"sk_live_{digit * 32}" for digit in "0123")
-DASHBOARD = "https://app.example.com"
-TRACK = {"event_name": "tap", "distinct_id": "user_1"}
-
 
 @dataclass
-class Cell(ingest_pb2_grpc.IngestServiceServicer, query_pb2_grpc.QueryServiceServicer):
-    """Acknowledges what it is sent, unless told otherwise, and remembers it."""
+class Recorded(Running):
+    """A shim, what its cell was sent, and what its directory knows."""
 
-    frames: list[AppendRequest] = field(default_factory=list)
-    refuse: dict[str, ErrorReason] = field(default_factory=dict)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    cut: bool = False
-    asked: list[ListEventsRequest] = field(default_factory=list)
-
-    @property
-    def items(self) -> list[AppendItem]:
-        return [item for frame in self.frames for item in frame.items]
-
-    async def Append(self, request_iterator: Any, context: Any) -> AsyncIterator[AppendResponse]:
-        async for frame in request_iterator:
-            self.frames.append(frame)
-            await self.gate.wait()
-            if self.cut:
-                return
-            yield AppendResponse(results=[self._result(item) for item in frame.items])
-
-    def _result(self, item: AppendItem) -> AppendResult:
-        result = AppendResult(request_id=item.request_id)
-        for operation in item.operations:
-            kind = operation.WhichOneof("kind")
-            ids = getattr(operation, kind).distinct_id
-            if ids in self.refuse:
-                result.error = self.refuse[ids]
-            elif len(ids) < 2:
-                result.discarded += 1
-            else:
-                count = {"track": "events", "people": "people", "alias": "aliases"}[kind]
-                setattr(result, count, getattr(result, count) + 1)
-                if kind == "track" and operation.track.event_name == "$screen":
-                    result.commands.append(Command(screen="Home"))
-        return result
-
-    async def ListEvents(self, request: ListEventsRequest, context: Any) -> ListEventsResponse:
-        self.asked.append(request)
-        event = Event(
-            id="evt_1",
-            event_name="tap",
-            distinct_id="u/1",
-            timestamp_unix_ms=-62135596800000,
-            received_at_unix_ms=253402300799999,
-            properties=b'{"big": 9007199254740993, "empty":[]}',
-        )
-        return ListEventsResponse(events=[event], next_cursor="more")
-
-
-@dataclass
-class Running:
-    """A shim with its cell."""
-
-    http: httpx.AsyncClient
-    cell: Cell
-    server: RestServer
-    rest: TestNode
+    cell: Recorder
     directory: MemoryDirectory
-    pki: Path
-    edge_bytes: list[int]
-    shim: Shim
-
-    def waiting(self) -> float:
-        """Requests that wait for the next frame."""
-        return self.shim.health.gauges()["rest_waiting_requests"]
-
-    async def track(self, *, key: str = LIVE, **changes: Any) -> httpx.Response:
-        return await self.http.post("/api/v1/track", headers={"x-api-key": key}, json={**TRACK, **changes})
 
 
 @pytest.fixture
@@ -118,99 +55,17 @@ def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
 
 
 @pytest.fixture
-def directory() -> MemoryDirectory:
-    """One project here, one archived, one elsewhere."""
-    found = MemoryDirectory(
-        pins={"proj_here": EU, "proj_there": US, "proj_shelved": EU},
-        projects={
-            "proj_here": ProjectFact("proj_here", "org_1", "Web shop", "active"),
-            "proj_shelved": ProjectFact("proj_shelved", "org_1", "Old", "archived"),
-        },
-        orgs={"org_1": OrgFact("org_1", EU, 1)},
-        catalogue={EU: RegionFact(EU, "Europe / Ireland", "open", "http://rest", "127.0.0.1:1")},
-    )
-    for key, project, environment, region in (
-        (LIVE, "proj_here", Environment.ENVIRONMENT_LIVE, EU),
-        (TEST, "proj_here", Environment.ENVIRONMENT_TEST, EU),
-        (FOREIGN, "proj_there", Environment.ENVIRONMENT_LIVE, US),
-        (SHELVED, "proj_shelved", Environment.ENVIRONMENT_LIVE, EU),
-    ):
-        found.keys[sha256(key.encode()).digest()] = KeyFact("key_1", project, environment, region)
-    return found
-
-
-@pytest_asyncio.fixture
-async def shim(pki: Path, directory: MemoryDirectory) -> AsyncIterator[Running]:
+async def shim(pki: Path) -> AsyncIterator[Recorded]:
     """A shim on real ports, its cell behind mTLS."""
     async with AsyncExitStack() as stack:
-        cell = Cell()
+        directory, cell = known_here(), Recorder()
         cell.gate.set()
-        port = await _serve(stack, pki, directory, cell)
-        rest = make_node(pki, region=EU, role="rest", directory=directory)
-        config = RestConfig(
-            cell_address=f"127.0.0.1:{port}",
-            registry_address="127.0.0.1:1",
-            dashboard_origins=(DASHBOARD,),
-            max_body_bytes=1 << 20,
-            max_inflight_requests=8,
-            trace_ratio=0.0,
-        )
-        edge_bytes: list[int] = []
-        app = await build(
-            config=config,
-            node=rest.node,
-            directory=directory,
-            hint_of=str.lower,
-            on_edge_request=edge_bytes.append,
-            stack=stack,
-        )
-        server = RestServer(
-            app=app,
-            credentials=rest.node.credentials,
-            public_address="127.0.0.1:0",
-            edge_address="127.0.0.1:0",
-        )
-        await server.start()
-        stack.push_async_callback(server.drain, 1.0)
-        base = f"http://127.0.0.1:{server.public_port}"
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=base))
-        yield Running(http, cell, server, rest, directory, pki, edge_bytes, app)
+        address = await start_recorder(stack, pki, directory, cell)
+        running = await start_shim(stack, pki, directory, cell_address=address)
+        yield Recorded(**vars(running), cell=cell, directory=directory)
 
 
-async def _serve(stack: AsyncExitStack, pki: Path, directory: MemoryDirectory, cell: Cell) -> int:
-    node = make_node(pki, region=EU, directory=directory).node
-    services = [
-        Service(
-            ingest_pb2_grpc.add_IngestServiceServicer_to_server,
-            cell,
-            ingest_pb2.DESCRIPTOR.services_by_name["IngestService"],
-        ),
-        Service(
-            query_pb2_grpc.add_QueryServiceServicer_to_server,
-            cell,
-            query_pb2.DESCRIPTOR.services_by_name["QueryService"],
-        ),
-    ]
-    server = MeshServer(
-        credentials=node.credentials,
-        hop_of=node.arrival,
-        services=services,
-        internal="127.0.0.1:0",
-        federated=None,
-    )
-    await server.start()
-    stack.push_async_callback(server.drain, 0)
-    return server.internal_port
-
-
-async def until(condition: Any, *, seconds: float = 5.0) -> None:
-    """Waits for a condition, with a deadline."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - conditions of several kinds
-            await asyncio.sleep(0.005)
-
-
-async def test_an_event_reaches_the_cell_with_its_properties_byte_for_byte(shim: Running) -> None:
+async def test_an_event_reaches_the_cell_with_its_properties_byte_for_byte(shim: Recorded) -> None:
     bag = '{"big": 9007199254740993, "nested":{"ü":[ ],"n":null}}'
     body = f'{{"event_name":"tap","distinct_id":"user_1","timestamp":1778336001482,"properties":{bag}}}'
     headers = {"x-api-key": TEST, "user-agent": "Phone/1", "idempotency-key": "once"}
@@ -223,7 +78,7 @@ async def test_an_event_reaches_the_cell_with_its_properties_byte_for_byte(shim:
     assert item.operations[0].track.timestamp == "1778336001482"
 
 
-async def test_people_and_alias_answer_200_with_no_body(shim: Running) -> None:
+async def test_people_and_alias_answer_200_with_no_body(shim: Recorded) -> None:
     for path, body in (
         ("people", {"distinct_id": "user_1", "properties": {"plan": "pro"}}),
         ("alias", {"alias_id": "anon", "distinct_id": "user_1"}),
@@ -233,7 +88,7 @@ async def test_people_and_alias_answer_200_with_no_body(shim: Running) -> None:
     assert [item.operations[0].WhichOneof("kind") for item in shim.cell.items] == ["people", "alias"]
 
 
-async def test_a_batch_answers_with_the_project_and_the_counts(shim: Running) -> None:
+async def test_a_batch_answers_with_the_project_and_the_counts(shim: Recorded) -> None:
     operations = [
         {"type": "track", "payload": {"event_name": "$screen", "distinct_id": "user_1"}},
         {"type": "track", "payload": {"event_name": "tap", "distinct_id": "x"}},
@@ -256,7 +111,7 @@ async def test_a_batch_answers_with_the_project_and_the_counts(shim: Running) ->
     }
 
 
-async def test_garbage_ids_answer_202(shim: Running) -> None:
+async def test_garbage_ids_answer_202(shim: Recorded) -> None:
     answer = await shim.track(distinct_id="x")
     assert (answer.status_code, answer.json()) == (202, {"ok": True, "status": "discarded"})
     batch = {"operations": [{"type": "track", "payload": {"event_name": "tap", "distinct_id": "x"}}]}
@@ -276,7 +131,7 @@ async def test_garbage_ids_answer_202(shim: Running) -> None:
     ],
 )
 async def test_a_bad_key_is_refused_and_the_connection_closed(
-    shim: Running, keys: list[str], status: int, text: str
+    shim: Recorded, keys: list[str], status: int, text: str
 ) -> None:
     headers = [("x-api-key", key) for key in keys]
     answer = await shim.http.post("/api/v1/track", headers=headers, json=TRACK)
@@ -285,7 +140,7 @@ async def test_a_bad_key_is_refused_and_the_connection_closed(
     assert not shim.cell.items
 
 
-async def test_a_bad_key_is_refused_before_the_body_is_sent(shim: Running) -> None:
+async def test_a_bad_key_is_refused_before_the_body_is_sent(shim: Recorded) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shim.server.public_port)
     writer.write(b"POST /api/v1/track HTTP/1.1\r\nhost: x\r\nx-api-key: no\r\ncontent-length: 900000\r\n\r\n")
     async with asyncio.timeout(5):
@@ -295,7 +150,7 @@ async def test_a_bad_key_is_refused_before_the_body_is_sent(shim: Running) -> No
     writer.close()
 
 
-async def test_what_ingest_refuses_is_answered_in_the_public_words(shim: Running) -> None:
+async def test_what_ingest_refuses_is_answered_in_the_public_words(shim: Recorded) -> None:
     shim.cell.refuse["nobody"] = ErrorReason.ERROR_REASON_MISSING_EVENT_NAME
     answer = await shim.track(distinct_id="nobody")
     assert (answer.status_code, answer.json()["error"]) == (400, "Missing event_name")
@@ -304,7 +159,7 @@ async def test_what_ingest_refuses_is_answered_in_the_public_words(shim: Running
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
-async def test_a_body_over_the_limit_is_refused_also_when_it_is_a_bomb(shim: Running) -> None:
+async def test_a_body_over_the_limit_is_refused_also_when_it_is_a_bomb(shim: Recorded) -> None:
     bomb = gzip.compress(b" " * (64 << 20))
     headers = {"x-api-key": LIVE, "content-encoding": "gzip"}
     answer = await shim.http.post("/api/v1/track", headers=headers, content=bomb)
@@ -336,7 +191,7 @@ async def test_a_body_over_the_limit_is_refused_also_when_it_is_a_bomb(shim: Run
     ],
 )
 async def test_every_answer_names_its_region_and_request(
-    shim: Running, method: str, path: str, status: int
+    shim: Recorded, method: str, path: str, status: int
 ) -> None:
     answer = await shim.http.request(method, path, headers={"x-request-id": "mine.1"})
     assert answer.status_code == status
@@ -349,7 +204,7 @@ async def test_every_answer_names_its_region_and_request(
         assert answer.headers["allow"]
 
 
-async def test_what_is_not_http_is_answered_in_the_shims_own_shape(shim: Running) -> None:
+async def test_what_is_not_http_is_answered_in_the_shims_own_shape(shim: Recorded) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shim.server.public_port)
     writer.write(b"NONSENSE\r\n\r\n")
     async with asyncio.timeout(5):
@@ -361,14 +216,16 @@ async def test_what_is_not_http_is_answered_in_the_shims_own_shape(shim: Running
     writer.close()
 
 
-async def test_a_crash_answers_500_in_the_error_shape(shim: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_answers_500_in_the_error_shape(
+    shim: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shim.directory, "keys", None)
     answer = await shim.track()
     assert (answer.status_code, answer.json()["error"]) == (500, "Internal error")
     assert answer.headers["x-sankofa-region"] == EU
 
 
-async def test_any_page_may_ingest_and_only_dashboards_may_manage(shim: Running) -> None:
+async def test_any_page_may_ingest_and_only_dashboards_may_manage(shim: Recorded) -> None:
     asks = {
         "origin": "https://shop.example",
         "access-control-request-method": "POST",
@@ -387,7 +244,7 @@ async def test_any_page_may_ingest_and_only_dashboards_may_manage(shim: Running)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, DASHBOARD)
 
 
-async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim: Running) -> None:
+async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim: Recorded) -> None:
     shim.cell.gate.clear()
     first = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
@@ -399,7 +256,7 @@ async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim
     assert [len(frame.items) for frame in shim.cell.frames] == [1, 5]
 
 
-async def test_more_than_may_wait_is_answered_503_at_once(shim: Running) -> None:
+async def test_more_than_may_wait_is_answered_503_at_once(shim: Recorded) -> None:
     shim.cell.gate.clear()
     waiting = [asyncio.create_task(shim.track()) for _ in range(8)]
     await until(lambda: shim.waiting() == 8 - len(shim.cell.items) and len(shim.cell.items) >= 1)
@@ -409,7 +266,7 @@ async def test_more_than_may_wait_is_answered_503_at_once(shim: Running) -> None
     assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
 
 
-async def test_a_broken_stream_answers_503_is_never_resent_and_heals(shim: Running) -> None:
+async def test_a_broken_stream_answers_503_is_never_resent_and_heals(shim: Recorded) -> None:
     shim.cell.gate.clear()
     lost = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
@@ -422,7 +279,7 @@ async def test_a_broken_stream_answers_503_is_never_resent_and_heals(shim: Runni
     assert len(shim.cell.items) == 2
 
 
-async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Running) -> None:
+async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Recorded) -> None:
     shim.cell.gate.clear()
     stays = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
@@ -434,7 +291,7 @@ async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Running) -
     assert [(await task).status_code for task in (stays, also_stays)] == [200, 200]
 
 
-async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Running) -> None:
+async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Recorded) -> None:
     shim.directory.projects["proj_lost"] = ProjectFact("proj_lost", "org_1", "Lost", "active")
     live = Environment.ENVIRONMENT_LIVE
     shim.directory.keys[sha256(b"sk_lost").digest()] = KeyFact("key_9", "proj_lost", live, EU)
@@ -447,7 +304,7 @@ async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_
     assert [(await task).status_code for task in (first, lost, good)] == [200, 403, 200]
 
 
-async def test_a_sampled_request_passes_its_trace_on_and_spans_hold_no_values(shim: Running) -> None:
+async def test_a_sampled_request_passes_its_trace_on_and_spans_hold_no_values(shim: Recorded) -> None:
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"x-api-key": LIVE, "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
     await shim.http.post("/api/v1/track", headers=headers, json=TRACK)
@@ -458,13 +315,13 @@ async def test_a_sampled_request_passes_its_trace_on_and_spans_hold_no_values(sh
     assert "ada" not in str([dict(span.attributes or {}) for span in shim.rest.spans])
 
 
-async def test_an_unsampled_request_writes_no_span(shim: Running) -> None:
+async def test_an_unsampled_request_writes_no_span(shim: Recorded) -> None:
     await shim.track()
     assert not [span for span in shim.rest.spans if span.name.startswith("POST")]
     assert shim.cell.items[0].traceparent == ""
 
 
-async def test_events_come_back_as_they_were_stored(shim: Running) -> None:
+async def test_events_come_back_as_they_were_stored(shim: Recorded) -> None:
     answer = await shim.http.get(
         "/api/v1/projects/proj_here/events?environment=test&distinct_id=u%2F1&since=2026-05-09T00:00:00Z&limit=7",
         headers={"authorization": "Bearer abc"},
@@ -482,25 +339,25 @@ async def test_events_come_back_as_they_were_stored(shim: Running) -> None:
     assert (asked.filter.distinct_id, asked.filter.since_unix_ms, asked.limit) == ("u/1", 1778284800000, 7)
 
 
-async def test_a_project_of_another_region_is_not_found_here(shim: Running) -> None:
+async def test_a_project_of_another_region_is_not_found_here(shim: Recorded) -> None:
     headers = {"authorization": "Bearer abc"}
     for path in ("", "/events", "/people/ada"):
         answer = await shim.http.get(f"/api/v1/projects/proj_there{path}", headers=headers)
         assert (answer.status_code, answer.json()["error"]) == (404, "Project not found")
 
 
-async def test_a_region_is_never_changed(shim: Running) -> None:
+async def test_a_region_is_never_changed(shim: Recorded) -> None:
     headers = {"authorization": "Bearer abc"}
     answer = await shim.http.patch("/api/v1/projects/proj_here", headers=headers, json={"region": US})
     assert (answer.status_code, answer.json()["error"]) == (400, "A project's region is never changed")
 
 
-async def test_ready_means_that_the_cell_can_be_reached(shim: Running) -> None:
+async def test_ready_means_that_the_cell_can_be_reached(shim: Recorded) -> None:
     await shim.track()
     assert (await shim.http.get("/readyz")).status_code == 200
 
 
-async def test_only_the_edges_certificate_opens_the_edge_listener_and_is_counted(shim: Running) -> None:
+async def test_only_the_edges_certificate_opens_the_edge_listener_and_is_counted(shim: Recorded) -> None:
     url = f"https://127.0.0.1:{shim.server.edge_port}/api/v1/track"
     edge = _tls(shim.pki, region=US, role="edge")
     async with httpx.AsyncClient(verify=edge) as http:
@@ -527,7 +384,7 @@ def _tls(pki: Path, *, region: str = "", role: str = "") -> ssl.SSLContext:
     return context
 
 
-async def test_draining_lets_a_request_in_flight_end_and_takes_no_new_one(shim: Running) -> None:
+async def test_draining_lets_a_request_in_flight_end_and_takes_no_new_one(shim: Recorded) -> None:
     shim.cell.gate.clear()
     last = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
@@ -541,3 +398,24 @@ async def test_draining_lets_a_request_in_flight_end_and_takes_no_new_one(shim: 
     shim.cell.gate.set()
     assert (await last).status_code == 200
     await draining
+
+
+async def test_an_event_goes_in_over_rest_and_comes_back_from_a_query(pki: Path, cell: Cell) -> None:
+    project_id = await cell.project()
+    key = "sk_live_" + "a" * 32
+    await cell.directory.apply([rows.api_key(key, EU, project_id)])
+    async with AsyncExitStack() as stack:
+        address = f"127.0.0.1:{cell.server.internal_port}"
+        running = await start_shim(stack, pki, cell.directory, cell_address=address)
+        bag = '{"big": 9007199254740993, "nested":{"ü":[],"n":null}}'
+        event = f'{{"event_name":"tap","distinct_id":"user_1","properties":{bag}}}'
+        sent = await running.http.post("/api/v1/track", headers={"x-api-key": key}, content=event.encode())
+        assert (sent.status_code, sent.json()) == (200, {"ok": True, "commands": []})
+        await cell.flushed()
+        token = await cell.token(project_id)
+        answer = await running.http.get(
+            f"/api/v1/projects/{project_id}/events", headers={"authorization": f"Bearer {token}"}
+        )
+        assert f'"properties":{bag}' in answer.text
+        missing = await running.http.post("/api/v1/track", headers={"x-api-key": key}, json={})
+        assert (missing.status_code, missing.json()["error"]) == (400, "Missing event_name")
