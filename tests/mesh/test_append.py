@@ -61,6 +61,16 @@ async def test_one_frame_is_one_commit(cell: Cell) -> None:
     assert cell.log.stats().appended == before + 50
 
 
+async def test_a_large_batch_is_one_commit_too(cell: Cell) -> None:
+    project = await cell.project()
+    before = cell.log.stats().appended
+    (whole, refused) = await cell.append(
+        item(project, *[OPENED] * 3_000), item(project, *[OPENED] * 3_000, Track(event_name="opened"))
+    )
+    assert (whole.events, reason(refused)) == (3_000, "MISSING_DISTINCT_ID")
+    assert cell.log.stats().appended == before + 3_000
+
+
 async def test_frames_of_one_stream_are_answered_in_turn(cell: Cell) -> None:
     project = await cell.project()
     stream = IngestServiceStub(cell.channel()).Append()
