@@ -53,7 +53,7 @@ gen-check: gen
 	@git diff --exit-code --stat -- gen && test -z "$$(git status --porcelain -- gen)" || { echo "gen/ differs from protos/: run 'make gen' and commit"; exit 1; }
 
 lock: $(STAMP)  ## Pin every dependency with its hash
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock pyproject.toml
 
 bench: $(STAMP)  ## Measure ingest beside its floor
 	$(BIN)/residency bench ingest

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from cli.process import Process
+from mesh.config import ConfigError
 from mesh.signing import RowSigner, RowVerifier
 from storage.analytics.engine import Engine, QueryLimits
 from storage.directory.feed import DirectoryFeed
@@ -16,7 +17,13 @@ from storage.log.lmdb import LmdbLog
 from storage.records.publisher import Publisher
 from storage.records.records import Records
 
-ANALYTICS, DIRECTORY, LOG, RECORDS = "analytics", "directory", "log", "records.db"
+ANALYTICS, DIRECTORY, ORG_DIRECTORY, LOG, RECORDS = (
+    "analytics",
+    "directory",
+    "directory-org",
+    "log",
+    "records.db",
+)
 
 
 class CellConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,7 +47,6 @@ class Cell:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._engine: Engine | None = None
         self.config = process.settings.load(CellConfig, "cell")
         self.signer = RowSigner.load(process.pki_dir, process.region)
         self.records: Records
@@ -69,9 +75,9 @@ class Cell:
         url = cell.config.records_url or f"sqlite+aiosqlite:///{process.data_dir / RECORDS}"
         cell.records = await Records.open(url, region=process.region)
         stack.push_async_callback(cell.records.close)
-        cell.directory = await asyncio.to_thread(
-            LmdbDirectory.open, process.data_dir / DIRECTORY, region=process.region
-        )
+        # A directory has one writing process: ingest. Org in a process of its own keeps one of its own.
+        path = process.data_dir / (DIRECTORY if "ingest" in process.targets else ORG_DIRECTORY)
+        cell.directory = await asyncio.to_thread(LmdbDirectory.open, path, region=process.region)
         stack.callback(cell.directory.close)
         process.directory = cell.directory
         stub = process.registry_stub()
@@ -88,23 +94,30 @@ class Cell:
         process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
         return cell
 
-    async def engine(self, limits: QueryLimits) -> Engine:
-        """The analytics store."""
-        if self._engine is None:
-            self._engine = await asyncio.to_thread(self._open_engine, limits)
-            self._process.stack.push_async_callback(asyncio.to_thread, self._engine.close)
-        return self._engine
-
     def open_log(self) -> LmdbLog:
         """The durable log; its writer has to be stopped before the stack closes it."""
         log = LmdbLog.open(self._process.data_dir / LOG, max_bytes=self.config.log_bytes)
         self._process.stack.callback(log.close)
         return log
 
-    def _open_engine(self, limits: QueryLimits) -> Engine:
-        region, config = self._process.region, self.config
-        if config.analytics_url:
-            return Engine.server(config.analytics_url, region=region, limits=limits)
-        return Engine.embedded(
-            self.analytics_dir, region=region, max_memory_bytes=config.analytics_memory_bytes, limits=limits
-        )
+
+async def open_engine(process: Process, limits: QueryLimits) -> Engine:
+    """The analytics store, once per process. Raises ConfigError where query alone has none to ask."""
+    if process.engine is None:
+        config = process.settings.load(CellConfig, "cell")
+        if not config.analytics_url and "ingest" not in process.targets:
+            raise ConfigError(
+                "the embedded analytics engine belongs to one process: run query with ingest "
+                "(--target ingest,query), or set [cell] analytics_url to a ClickHouse server"
+            )
+        process.engine = await asyncio.to_thread(_open_engine, process, config, limits)
+        process.stack.push_async_callback(asyncio.to_thread, process.engine.close)
+    engine: Engine = process.engine
+    return engine
+
+
+def _open_engine(process: Process, config: CellConfig, limits: QueryLimits) -> Engine:
+    if config.analytics_url:
+        return Engine.server(config.analytics_url, region=process.region, limits=limits)
+    path, memory = process.data_dir / ANALYTICS, config.analytics_memory_bytes
+    return Engine.embedded(path, region=process.region, max_memory_bytes=memory, limits=limits)

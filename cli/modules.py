@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from cli.process import Process
 from mesh.ledger import EdgeKey
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from cli.cell import Cell
     from storage.directory.lmdb import LmdbDirectory
 
-T = TypeVar("T")
 
 FORWARD = "HTTP/forward"
 """What the ledger calls a request that the edge passes on."""
-DIRECTORY_WAIT_S = 60.0
+DIRECTORY_WAIT_S, DIRECTORY_POLL_S = 60.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ async def _registry(process: Process) -> None:
 
 
 async def _ingest(process: Process) -> None:
+    from cli.cell import open_engine
     from services.ingest import build
     from services.ingest.config import IngestConfig
     from services.ingest.projects import build as build_projects
@@ -64,7 +65,7 @@ async def _ingest(process: Process) -> None:
         signer=cell.signer,
     )
     limits = process.settings.load(QueryConfig, "query").limits()
-    log, engine = cell.open_log(), await cell.engine(limits)
+    log, engine = cell.open_log(), await open_engine(process, limits)
     process.services += await build(
         config=process.settings.load(IngestConfig, "ingest"),
         node=node,
@@ -80,12 +81,14 @@ async def _ingest(process: Process) -> None:
 
 
 async def _query(process: Process) -> None:
+    from cli.cell import open_engine
     from services.query import build
     from services.query.config import QueryConfig
 
     config = process.settings.load(QueryConfig, "query")
-    cell = await _cell(process)
-    engine = await cell.engine(config.limits())
+    if "ingest" not in process.targets:
+        process.directory = await _read_directory(process)
+    engine = await open_engine(process, config.limits())
     process.services += await build(config=config, node=process.node(), stack=process.stack, engine=engine)
 
 
@@ -112,15 +115,8 @@ async def _rest(process: Process) -> None:
     from services.rest import build
     from services.rest.config import RestConfig
     from services.rest.server import RestServer
-    from storage.directory.environment import DirectoryMissing
-    from storage.directory.lmdb import LmdbDirectory
 
-    path = process.data_dir / "directory"
-    directory = await _once_there(
-        lambda: LmdbDirectory.open(path, region=process.region, readonly=True), DirectoryMissing
-    )
-    process.stack.callback(directory.close)
-    process.directory = directory
+    directory = process.directory = await _read_directory(process)
     config = process.settings.load(RestConfig, "rest")
     shim = await build(
         config=config,
@@ -198,14 +194,21 @@ async def _fed_directory(process: Process) -> LmdbDirectory:
     return directory
 
 
-async def _once_there(open_: Callable[[], T], missing: type[Exception]) -> T:
-    """Another process of the region makes it: waits for that, a minute at most."""
+async def _read_directory(process: Process) -> LmdbDirectory:
+    """The region's directory, which its ingest process makes and keeps: waits for that, a minute at most."""
+    from storage.directory.environment import DirectoryMissing
+    from storage.directory.lmdb import LmdbDirectory
+
+    open_ = partial(LmdbDirectory.open, process.data_dir / "directory", region=process.region, readonly=True)
     async with asyncio.timeout(DIRECTORY_WAIT_S):
         while True:
             try:
-                return await asyncio.to_thread(open_)
-            except missing:
-                await asyncio.sleep(0.05)
+                directory = await asyncio.to_thread(open_)
+            except DirectoryMissing:
+                await asyncio.sleep(DIRECTORY_POLL_S)
+            else:
+                process.stack.callback(directory.close)
+                return directory
 
 
 def _transit(process: Process, side: Side, other: str) -> Callable[[int], None]:

@@ -25,7 +25,7 @@ from mesh.node import Node
 from mesh.regions import DEFAULT_REGION, GLOBAL
 from mesh.reporter import LedgerReporter
 from mesh.server import MeshServer, Service
-from mesh.telemetry import export_to_cell, tracer_provider
+from mesh.telemetry import export_spans, tracer_provider
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,9 @@ class ProcessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     cell_address: str = "127.0.0.1:0"
     """host:port of the internal port of the region's (or the home region's) cell."""
+
+    collector_address: str = ""
+    """host:port of the region's OpenTelemetry Collector (OTLP over mTLS); empty: the cell takes the spans."""
 
     trace_ratio: float = 0.05
     """Share of traces that are kept; refusals always are."""
@@ -96,7 +99,9 @@ class Process:
     stack: AsyncExitStack
     provider: Any
     directory: Directory | None = None
+    targets: frozenset[str] = frozenset()
     cell: Any = None
+    engine: Any = None
     services: list[Service] = field(default_factory=list)
     reasons: dict[str, Callable[[], str]] = field(default_factory=dict)
     gauges: list[Callable[[], Mapping[str, float]]] = field(default_factory=list)
@@ -182,16 +187,20 @@ class Process:
         tracer = self.provider.get_tracer("sankofa.mesh")
         node = Node(credentials=credentials, directory=None, ledger=self.ledger, tracer=tracer)
         channel = node.channel(region, self.config.cell_address)
-        export_to_cell(self.provider, channel)
+        collector = self.config.collector_address
+        export_spans(self.provider, node.channel(region, collector) if collector else channel)
         self.background(LedgerReporter(ledger=self.ledger, channel=channel).run(), "ledger")
         self.stack.push_async_callback(asyncio.to_thread, self.provider.shutdown)
 
 
 def open_process(
-    *, region: str, role: str, settings: Settings, config: ProcessConfig, stack: AsyncExitStack
+    *, region: str, role: str, name: str, settings: Settings, config: ProcessConfig, stack: AsyncExitStack
 ) -> Process:
-    """Takes the process's identity and moves its temporary files into its own data directory."""
-    own_temporary_files(Path(config.data_dir) / "tmp" / role)
+    """Takes the process's identity and moves its temporary files into its own data directory.
+
+    `name` tells the processes apart that share a data directory.
+    """
+    own_temporary_files(Path(config.data_dir) / "tmp" / name)
     credentials = Credentials.load(Path(config.pki_dir), region=region, role=role)
     ledger = Ledger(Path(config.data_dir) / "ledger", credentials.identity)
     provider = tracer_provider(

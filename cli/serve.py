@@ -66,7 +66,11 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
-        process = open_process(region=region, role=role, settings=settings, config=config, stack=stack)
+        name = "-".join(targets)
+        process = open_process(
+            region=region, role=role, name=name, settings=settings, config=config, stack=stack
+        )
+        process.targets = frozenset(targets)
         for target in TARGETS:
             if target in targets:
                 await TARGETS[target].start(process)

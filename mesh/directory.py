@@ -22,6 +22,12 @@ class RegionFact:
     status: str
     rest_url: str
     federated_address: str
+    org_address: str = ""
+
+    @property
+    def org_at(self) -> str:
+        """host:port of the org service: its own, or the cell's federated port."""
+        return self.org_address or self.federated_address
 
 
 @dataclass(frozen=True, slots=True)

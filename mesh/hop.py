@@ -22,7 +22,7 @@ from mesh.guard import Guard
 from mesh.ledger import EdgeKey, Ledger
 from mesh.planes import UNTRACED, plane_of, requests_in, rows_in, shape_of
 from mesh.telemetry import REFUSED, VERDICT, extract
-from sankofa.residency.v1.ledger_pb2 import Side, Verdict
+from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, VERDICT_ALLOWED, VERDICT_REFUSED, Side, Verdict
 from sankofa.residency.v1.options_pb2 import Plane
 
 
@@ -43,7 +43,7 @@ class Hop:
         refused = self.guard.refusal(plane, self.caller_region, request)
         if refused is None:
             return self.key(rpc)
-        key = self.key(rpc, Verdict.VERDICT_REFUSED)
+        key = self.key(rpc, VERDICT_REFUSED)
         self.begin(key, request)
         with self.span(key, None):
             raise refused
@@ -60,7 +60,7 @@ class Hop:
         """Guards one request of a frame: why it is refused, counted and traced, or None."""
         refused = self.guard.admit(item)
         if refused is not None:
-            refusal = replace(key, verdict=Verdict.VERDICT_REFUSED)
+            refusal = replace(key, verdict=VERDICT_REFUSED)
             self.begin(refusal, item)
             with self.span(refusal, None):
                 pass
@@ -83,7 +83,7 @@ class Hop:
         self, key: EdgeKey, parent: SpanContext | None, links: list[Link] | None = None
     ) -> Iterator[Span]:
         """A span by the RPC conventions, with what the residency proof needs on it."""
-        if key.rpc in UNTRACED and key.verdict == Verdict.VERDICT_ALLOWED:
+        if key.rpc in UNTRACED and key.verdict == VERDICT_ALLOWED:
             yield trace.INVALID_SPAN
             return
         name = key.rpc.lstrip("/")
@@ -93,12 +93,12 @@ class Hop:
             "sankofa.plane": Plane.Name(key.plane).removeprefix("PLANE_"),
             "sankofa.caller.region": key.caller_region,
             "sankofa.callee.region": key.callee_region,
-            VERDICT: "allowed" if key.verdict == Verdict.VERDICT_ALLOWED else REFUSED,
+            VERDICT: "allowed" if key.verdict == VERDICT_ALLOWED else REFUSED,
         }
         context = None
         if parent is not None:
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
-        kind = SpanKind.CLIENT if self.side == Side.SIDE_CLIENT else SpanKind.SERVER
+        kind = SpanKind.CLIENT if self.side == SIDE_CLIENT else SpanKind.SERVER
         with self.tracer.start_as_current_span(
             name,
             context,
@@ -127,6 +127,6 @@ class Hop:
         with self.span(key, contexts[0], [Link(context) for context in contexts[1:]]) as span:
             yield span
 
-    def key(self, rpc: str, verdict: Verdict = Verdict.VERDICT_ALLOWED) -> EdgeKey:
+    def key(self, rpc: str, verdict: Verdict = VERDICT_ALLOWED) -> EdgeKey:
         """What the ledger counts calls of `rpc` under."""
         return EdgeKey(self.side, self.caller_region, self.callee_region, rpc, plane_of(rpc), verdict)

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from mesh.identity import Identity
-from sankofa.residency.v1.ledger_pb2 import Edge, ReportRequest, Side, Verdict, Witness
+from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, Edge, ReportRequest, Side, Verdict, Witness
 from sankofa.residency.v1.options_pb2 import Plane
 
 _SLOT_BYTES = 320
@@ -66,11 +66,11 @@ class Ledger:
 
     def begin(self, key: EdgeKey, *, requests: int, rows: int, size: int) -> None:
         """Counts requests before a byte leaves (client) or when they arrive (server)."""
-        self._add(key, requests, 0 if key.side == Side.SIDE_CLIENT else requests, rows, size)
+        self._add(key, requests, 0 if key.side == SIDE_CLIENT else requests, rows, size)
 
     def answer(self, key: EdgeKey, *, requests: int, rows: int = 0, size: int = 0) -> None:
         """Counts answers: what they carried and, on the client's side, how many requests they end."""
-        self._add(key, 0, requests if key.side == Side.SIDE_CLIENT else 0, rows, size)
+        self._add(key, 0, requests if key.side == SIDE_CLIENT else 0, rows, size)
 
     def report(self, *, closed: bool = False) -> ReportRequest:
         """All counters as they are now."""

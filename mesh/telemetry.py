@@ -57,15 +57,15 @@ class RefusalsAlways(Sampler):
         return f"RefusalsAlways({self._ratio.get_description()})"
 
 
-class CellExporter(SpanExporter):
-    """Sends spans to the region's own cell over the guarded channel, on the event loop's thread."""
+class SpanSender(SpanExporter):
+    """Sends spans to the region's own receiver over a guarded channel, on the event loop's thread."""
 
     def __init__(self, channel: grpc.aio.Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._stub: Any = TraceServiceStub(channel)
         self._loop = loop
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Called on the processor's thread; a cell that does not answer costs the batch, never the caller."""
+        """On the processor's thread; a receiver that does not answer costs the batch, never the caller."""
         if self._loop.is_closed():
             return SpanExportResult.FAILURE
         sent = asyncio.run_coroutine_threadsafe(self._send(spans), self._loop)
@@ -98,9 +98,9 @@ def tracer_provider(
     return TracerProvider(sampler=RefusalsAlways(ratio), resource=resource, shutdown_on_exit=False)
 
 
-def export_to_cell(provider: TracerProvider, channel: grpc.aio.Channel) -> None:
+def export_spans(provider: TracerProvider, channel: grpc.aio.Channel) -> None:
     """Starts the way out. Call on the running event loop."""
-    exporter = CellExporter(channel, asyncio.get_running_loop())
+    exporter = SpanSender(channel, asyncio.get_running_loop())
     processor = BatchSpanProcessor(exporter, max_queue_size=8192, schedule_delay_millis=500)
     provider.add_span_processor(processor)
 

@@ -55,6 +55,7 @@ def _catalogue(config: RegistryConfig) -> Catalogue:
             status=open_ if region.status == "open" else roadmap,
             rest_url=region.rest_url,
             federated_address=region.federated_address,
+            org_address=region.org_address,
         )
         for region in config.catalogue
     ]

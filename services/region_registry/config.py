@@ -27,6 +27,9 @@ class CatalogueRegion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     federated_address: str = ""
     """host:port of its cell's federated port."""
 
+    org_address: str = ""
+    """host:port of its org service's federated port, where that runs in a process of its own."""
+
 
 class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the rows are, which regions there are, and how often to say so."""

@@ -39,6 +39,7 @@ async def build(
         node=node,
         directory=directory,
         cell_address=config.cell_address,
+        query_address=config.query_address,
         registry_address=config.registry_address,
         timeout_s=config.call_timeout_s,
     )

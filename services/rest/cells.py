@@ -8,7 +8,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from mesh.client import GuardedChannel
-from mesh.directory import Directory
+from mesh.directory import Directory, RegionFact
 from mesh.errors import Conflict, InvalidInput, Unavailable
 from mesh.node import Node
 from mesh.regions import GLOBAL
@@ -30,25 +30,29 @@ class Cells:
         node: Node,
         directory: Directory,
         cell_address: str,
+        query_address: str,
         registry_address: str,
         timeout_s: float,
     ) -> None:
         self._node = node
         self._timeout_s = timeout_s
         self._directory = directory
-        self._channels: dict[str, tuple[str, GuardedChannel]] = {}
+        self._channels: dict[tuple[str, str], GuardedChannel] = {}
         self.internal: GuardedChannel = node.channel(node.region, cell_address)
         self._registry: GuardedChannel = node.channel(GLOBAL, registry_address)
-        self.query = QueryServiceStub(self.internal)
+        self._answers: GuardedChannel = (
+            node.channel(node.region, query_address) if query_address else self.internal
+        )
+        self.query = QueryServiceStub(self._answers)
         self.registry = RegistryServiceStub(self._registry)
 
     async def org(self, region: str) -> OrgServiceStub:
         """Accounts and organisations in a region. Raises like `_channel`."""
-        return OrgServiceStub(await self._channel(region))
+        return OrgServiceStub(await self._channel(region, lambda fact: fact.org_at))
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""
-        return ProjectServiceStub(await self._channel(region))
+        return ProjectServiceStub(await self._channel(region, lambda fact: fact.federated_address))
 
     async def call(self, rpc: Callable[..., Awaitable[T]], request: Message, *, token: str = "") -> T:
         """Calls with the shim's deadline, and the caller's token where there is one. Raises SankofaError."""
@@ -57,13 +61,11 @@ class Cells:
 
     async def close(self) -> None:
         """Closes every channel."""
-        for _, channel in self._channels.values():
+        for channel in {*self._channels.values(), self.internal, self._answers, self._registry}:
             await channel.close()
-        await self.internal.close()
-        await self._registry.close()
 
-    async def _channel(self, region: str) -> GuardedChannel:
-        """A region's federated port. Raises 400 for an unknown region, 409 for a closed one, 503."""
+    async def _channel(self, region: str, address_of: Callable[[RegionFact], str]) -> GuardedChannel:
+        """One of a region's federated ports. Raises 400 for an unknown region, 409 for a closed one, 503."""
         fact = self._directory.region(region)
         if fact is None and not self._directory.regions():
             raise Unavailable()
@@ -71,13 +73,9 @@ class Cells:
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_UNKNOWN)
         if fact.status != "open":
             raise Conflict(ErrorReason.ERROR_REASON_REGION_NOT_OPEN)
-        if not fact.federated_address:
+        address = address_of(fact)
+        if not address:
             raise Unavailable()
-        known = self._channels.get(region)
-        if known is not None and known[0] == fact.federated_address:
-            return known[1]
-        channel: GuardedChannel = self._node.channel(region, fact.federated_address)
-        self._channels[region] = (fact.federated_address, channel)
-        if known is not None:
-            await known[1].close()
-        return channel
+        if (region, address) not in self._channels:
+            self._channels[region, address] = self._node.channel(region, address)
+        return self._channels[region, address]

@@ -15,7 +15,10 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """host:port of the listener for the edge, mTLS; empty for none."""
 
     cell_address: str = "127.0.0.1:0"
-    """host:port of the cell's internal port, which serves DATA."""
+    """host:port of the internal port of ingest, which serves DATA."""
+
+    query_address: str = ""
+    """host:port of the internal port of query, where that is another process; empty where it is the same."""
 
     registry_address: str = "127.0.0.1:9100"
     """host:port of the region registry."""

@@ -37,7 +37,7 @@ decode_key = msgspec.msgpack.Decoder(tuple[str, str, int, str, bool]).decode
 """key_id, project_id, environment, region, revoked."""
 decode_org = msgspec.msgpack.Decoder(tuple[str, int]).decode
 """primary region, epoch."""
-decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str]).decode
+decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str, str]).decode
 """place in the catalogue, display name, status, REST URL, federated address."""
 decode_project = msgspec.msgpack.Decoder(tuple[str, str, str]).decode
 """org_id, name, state."""
@@ -108,7 +108,5 @@ def region_entries(catalogue: Catalogue) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of the regions of the mesh, which keep their order."""
     for place, region in enumerate(catalogue.regions):
         status = "open" if region.status == RegionStatus.REGION_STATUS_OPEN else "roadmap"
-        yield (
-            region.id.encode(),
-            encode((place, region.display_name, status, region.rest_url, region.federated_address)),
-        )
+        addresses = (region.rest_url, region.federated_address, region.org_address)
+        yield region.id.encode(), encode((place, region.display_name, status, *addresses))

@@ -59,12 +59,12 @@ class AccessFeed:
 
     def _reachable(self, region: RegionFact) -> bool:
         """A region added since this process started has no authority here until it starts again."""
-        return bool(region.federated_address) and region.id in self._node.credentials.authorities
+        return bool(region.org_at) and region.id in self._node.credentials.authorities
 
     async def _follow(self, primary: RegionFact) -> None:
         """A region that is away is asked again after 0.1 s, doubling to 2 s; rows stay, leases end."""
         retry_s = FIRST_RETRY_S
-        async with self._node.channel(primary.id, primary.federated_address) as channel:
+        async with self._node.channel(primary.id, primary.org_at) as channel:
             while True:
                 began = asyncio.get_running_loop().time()
                 try:

@@ -19,18 +19,20 @@ REGION_STATUS_OPEN: RegionStatus
 REGION_STATUS_ROADMAP: RegionStatus
 
 class Region(_message.Message):
-    __slots__ = ("id", "display_name", "status", "rest_url", "federated_address")
+    __slots__ = ("id", "display_name", "status", "rest_url", "federated_address", "org_address")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REST_URL_FIELD_NUMBER: _ClassVar[int]
     FEDERATED_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ORG_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     status: RegionStatus
     rest_url: str
     federated_address: str
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., status: _Optional[_Union[RegionStatus, str]] = ..., rest_url: _Optional[str] = ..., federated_address: _Optional[str] = ...) -> None: ...
+    org_address: str
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., status: _Optional[_Union[RegionStatus, str]] = ..., rest_url: _Optional[str] = ..., federated_address: _Optional[str] = ..., org_address: _Optional[str] = ...) -> None: ...
 
 class Catalogue(_message.Message):
     __slots__ = ("regions", "default_region")
