@@ -105,7 +105,7 @@ class Shim:
                 raise  # half an answer is out: the server can only cut the connection
             await outbox.answer(_refusal(SankofaError(), request, request_id))
         finally:
-            if scope["state"].get("via_edge"):
+            if scope.get("state", {}).get("via_edge"):
                 self._on_edge_request(request.body_bytes)
 
     async def _traced(

@@ -70,6 +70,7 @@ class Coalescer:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._sent: dict[int, asyncio.Future[AppendResult]] = {}
+        self._closed = False
         self._wake = asyncio.Event()
         self._acked = asyncio.Event()
 
@@ -88,7 +89,7 @@ class Coalescer:
 
     async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
         """Makes a request durable. Raises Unavailable: too many wait, or the stream broke unanswered."""
-        if len(self._waiting) + len(self._sent) >= self._max_requests:
+        if self._closed or len(self._waiting) + len(self._sent) >= self._max_requests:
             raise Unavailable()
         if self._waiting and self._waiting_bytes + size_bytes > self._max_bytes:
             raise Unavailable()
@@ -114,12 +115,22 @@ class Coalescer:
         backoff_s = FIRST_BACKOFF_S
         try:
             while True:
-                if await self._converse(self._stub.Append()):
+                if await self._attempt():
                     backoff_s = FIRST_BACKOFF_S
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
         finally:
+            self._closed = True
             self._fail_all(Unavailable())
+
+    async def _attempt(self) -> bool:
+        """One stream from its opening to its end. A defect costs its requests, never the stream after it."""
+        try:
+            return await self._converse(self._stub.Append())
+        except Exception:
+            log.exception("append stream failed")
+            self._fail_all(Unavailable())
+            return False
 
     async def _converse(self, stream: FrameStream) -> bool:
         """Uses one stream until it breaks; says whether it ever answered. All that waits then gets 503."""
