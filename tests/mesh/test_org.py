@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 
 from mesh.regions import GLOBAL
@@ -14,6 +15,7 @@ from sankofa.ingest.v1.project_pb2 import ProvisionRequest
 from sankofa.org.v1 import org_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.org.v1.org_pb2_grpc import AccessServiceStub, OrgServiceStub
+from services.ingest.projects.access_feed import SILENCE_S
 from services.org.config import OrgConfig
 from storage.records.rows import hint_row
 from tests.support.cells import HINTS, PASSWORD, Cells, address, bearer, reason_of, until
@@ -163,6 +165,25 @@ async def test_a_changed_role_reaches_the_projects_region(cells: Cells) -> None:
         await records.put_member(owner.org_id, "usr_bob", role, US)
         admin = role == OrgRole.ORG_ROLE_ADMIN
         await until(lambda admin=admin: (there.access("usr_bob", project_id) is not None) == admin)
+
+
+async def test_a_completed_project_is_told_at_once_not_with_the_next_heartbeat(
+    pki: Path, tmp_path: Path
+) -> None:
+    async with Cells(pki, tmp_path, (EU, US), OrgConfig(heartbeat_s=600.0)) as cells:
+        owner = await cells.sign_up(EU)
+        await cells.create(owner, US)
+        permit = await cells.authorise(owner, US)
+        ticket = jwt.decode(permit.ticket, options={"verify_signature": False})
+        await cells.of[US].projects().Provision(ProvisionRequest(region=US, ticket=permit.ticket))
+        complete = pb.CompleteCreateRequest(org_id=owner.org_id, project_id=permit.project_id)
+        await cells.of[EU].orgs().CompleteCreate(complete, metadata=owner.metadata)
+
+        def told() -> bool:
+            fact = cells.of[US].directory.access(owner.user_id, permit.project_id)
+            return fact is not None and fact.epoch > ticket["epoch"]
+
+        await until(told, deadline_s=SILENCE_S / 2)
 
 
 async def test_a_creation_cut_off_before_its_last_step_is_finished(cells: Cells) -> None:

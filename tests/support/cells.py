@@ -23,6 +23,7 @@ from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1 import org_pb2 as org_pb
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from services import org, region_registry
 from services.ingest import projects
 from services.org.config import OrgConfig
@@ -39,9 +40,11 @@ HINTS = LoginHints(b"k" * 32)
 PASSWORD = "correct horse"
 
 
-async def until(condition: Callable[[], object] | Callable[[], Awaitable[object]]) -> None:
+async def until(
+    condition: Callable[[], object] | Callable[[], Awaitable[object]], *, deadline_s: float = DEADLINE_S
+) -> None:
     """Waits for a condition, plain or awaitable, to be true."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     while True:
         met = condition()
         if await met if isinstance(met, Awaitable) else met:
@@ -277,7 +280,5 @@ async def reason_of(call: Awaitable[object]) -> str:
     try:
         await call
     except SankofaError as error:
-        from sankofa.residency.v1.error_pb2 import ErrorReason
-
         return ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
     raise AssertionError("the call was not refused")
