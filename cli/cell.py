@@ -10,6 +10,7 @@ import msgspec
 from cli.process import Process
 from mesh.config import ConfigError
 from mesh.signing import RowSigner, RowVerifier
+from mesh.tasks import background
 from storage.analytics.engine import Engine, QueryLimits
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
@@ -82,7 +83,7 @@ class Cell:
         process.directory = cell.directory
         stub = process.registry_stub()
         cell.publisher = Publisher(outbox=cell.records.outbox, signer=cell.signer, stub=stub)
-        process.background(cell.publisher.run(), "publisher")
+        background(cell.publisher.run(), name="publisher", stack=process.stack)
         feed = DirectoryFeed(
             directory=cell.directory,
             verifier=RowVerifier(process.credentials.authorities),
@@ -90,7 +91,7 @@ class Cell:
             region=process.region,
             on_feed_change=cell.publisher.republish,
         )
-        process.background(feed.run(), "directory feed")
+        background(feed.run(), name="directory feed", stack=process.stack)
         process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
         return cell
 

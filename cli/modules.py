@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cli.process import Process
 from mesh.ledger import EdgeKey
+from mesh.tasks import background
 from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, SIDE_SERVER, VERDICT_ALLOWED, Side
 from sankofa.residency.v1.options_pb2 import PLANE_TRANSIT
 
@@ -189,7 +190,7 @@ async def _fed_directory(process: Process) -> LmdbDirectory:
     process.stack.callback(directory.close)
     verifier = RowVerifier(process.credentials.authorities)
     feed = DirectoryFeed(directory=directory, verifier=verifier, stub=process.registry_stub(), region=None)
-    process.background(feed.run(), "directory feed")
+    background(feed.run(), name="directory feed", stack=process.stack)
     process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
     return directory
 

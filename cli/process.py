@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,10 +24,10 @@ from mesh.node import Node
 from mesh.regions import DEFAULT_REGION, GLOBAL
 from mesh.reporter import LedgerReporter
 from mesh.server import MeshServer, Service
+from mesh.tasks import background
 from mesh.telemetry import export_spans, tracer_provider
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 
-log = logging.getLogger(__name__)
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -139,18 +138,6 @@ class Process:
         except OSError as error:
             raise ConfigError(f"[process] hint_key_file: {error}") from None
 
-    def background(self, work: Any, name: str) -> None:
-        """Runs a coroutine until the process stops; if it fails, the process ends with it."""
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_end_with_failure)
-
-        async def cancel() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        self.stack.push_async_callback(cancel)
-
     def waiting_for(self) -> dict[str, str]:
         """Why the process is not ready, by part."""
         answers = {name: reason() for name, reason in self.reasons.items()}
@@ -189,7 +176,8 @@ class Process:
         channel = node.channel(region, self.config.cell_address)
         collector = self.config.collector_address
         export_spans(self.provider, node.channel(region, collector) if collector else channel)
-        self.background(LedgerReporter(ledger=self.ledger, channel=channel).run(), "ledger")
+        reporter = LedgerReporter(ledger=self.ledger, channel=channel)
+        background(reporter.run(), name="ledger", stack=self.stack)
         self.stack.push_async_callback(asyncio.to_thread, self.provider.shutdown)
 
 
@@ -217,11 +205,3 @@ def own_temporary_files(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-
-
-def _end_with_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical(
-            "%s failed: the process ends, its supervisor starts it again", task.get_name(), exc_info=error
-        )
-        os._exit(70)

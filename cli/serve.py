@@ -15,6 +15,9 @@ from cli.modules import TARGETS
 from cli.process import ProcessConfig, Settings, open_process
 from mesh.regions import GLOBAL
 
+GC_THRESHOLDS = (50_000, 20, 20)
+"""Requests make few cycles: rarer collections took the p99 from 15–20 to 11 ms (measured at c256)."""
+
 
 class UsageError(Exception):
     """The targets don't go together; the text says why and what to do."""
@@ -78,6 +81,7 @@ async def _serve(
         await process.start_telemetry(role)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         logging.getLogger(__name__).info("%s serves %s", region, ", ".join(targets))
         await stopped.wait()
 

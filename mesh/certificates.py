@@ -87,13 +87,15 @@ def issue(authority: Issued, identity: Identity) -> Issued:
         if identity.role == ROW_SIGNER
         else ec.generate_private_key(ec.SECP256R1())
     )
+    # A row is checked again whenever it is read: what signed it must stay valid as long as the row.
+    lifetime = AUTHORITY_LIFETIME if identity.role == ROW_SIGNER else LEAF_LIFETIME
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(identity.uri)]
     if identity.role != ROW_SIGNER:
         names.append(x509.DNSName(identity.dns_name))
     authority_key = authority.key
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     builder = (
-        _builder(_name(identity.dns_name), authority.certificate.subject, key.public_key(), LEAF_LIFETIME)
+        _builder(_name(identity.dns_name), authority.certificate.subject, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(issuer_id, critical=False)

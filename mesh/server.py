@@ -6,9 +6,10 @@ CONTROL, ORG and TRANSFER where all are. Plaintext opens nothing on either.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from mesh.context import CallContext, current, enter
-from mesh.errors import SankofaError, Unauthenticated, to_status
+from mesh.errors import SankofaError, Unauthenticated, Unavailable, to_status
 from mesh.hop import Hop
 from mesh.identity import Credentials, Identity
 from mesh.ledger import EdgeKey
@@ -87,6 +88,7 @@ class MeshServer:
             health_pb2.DESCRIPTOR.services_by_name["Health"],
         )
         self._servers: list[grpc.aio.Server] = []
+        self._streams = _Streams()
         self.internal_port = self.federated_port = 0
         if internal is not None:
             inside = [own_health, *(service for service in services if service.internal)]
@@ -103,7 +105,7 @@ class MeshServer:
         address: str,
         trusted: bytes,
     ) -> int:
-        server = aio_server(interceptors=[_HopInterceptor(hop_of)], options=OPTIONS)
+        server = aio_server(interceptors=[_HopInterceptor(hop_of, self._streams)], options=OPTIONS)
         for service in services:
             service.add(service.servicer, server)
         pair = (credentials.key_pem, credentials.certificate_pem)
@@ -120,15 +122,49 @@ class MeshServer:
     async def drain(self, grace_s: float) -> None:
         """Stops taking calls, lets those in flight end for `grace_s` seconds, then ends them."""
         await self._health.enter_graceful_shutdown()
+        self._streams.drain()
         for server in self._servers:
             await server.stop(grace_s)
+
+
+class _Streams:
+    """The streams of one server. None has a natural end, so draining ends them: their callers come again."""
+
+    def __init__(self) -> None:
+        self._idle: set[asyncio.Task[Any]] = set()
+        self.draining = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While a stream waits for something to happen, draining may end it here."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._idle.add(task)
+        if self.draining:
+            task.cancel()
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self.draining:
+                raise
+            task.uncancel()
+            raise Unavailable from None
+        finally:
+            self._idle.discard(task)
+
+    def drain(self) -> None:
+        """Ends the streams that wait, and each other one as soon as it does."""
+        self.draining = True
+        for task in self._idle:
+            task.cancel()
 
 
 class _HopInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """Identity → plane → guard → ledger → span → handler → errors."""
 
-    def __init__(self, hop_of: HopOf) -> None:
+    def __init__(self, hop_of: HopOf, streams: _Streams) -> None:
         self._hop_of = hop_of
+        self._streams = streams
 
     async def intercept_service(
         self,
@@ -144,7 +180,7 @@ class _HopInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             for key, value in handler_call_details.invocation_metadata or ()
             if key in ("authorization", "traceparent") and isinstance(value, str)
         }
-        arrival = _Arrival(self._hop_of, rpc, metadata)
+        arrival = _Arrival(self._hop_of, self._streams, rpc, metadata)
         coders = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(arrival.unary(handler.unary_unary), *coders)
@@ -158,6 +194,7 @@ class _Arrival:
     """One call that arrived."""
 
     hop_of: HopOf
+    streams: _Streams
     rpc: str
     metadata: dict[str, str]
 
@@ -168,7 +205,8 @@ class _Arrival:
                 key = hop.decide(self.rpc, request)
                 hop.begin(key, request)
                 with hop.span(key, extract(self.metadata.get("traceparent", ""))):
-                    response: Message = await handler(request, context)
+                    # A caller that leaves does not leave half of what it asked for behind.
+                    response: Message = await asyncio.shield(handler(request, context))
                 hop.answer(key, response, requests=1)
             except Exception as error:
                 await _abort(context, self.rpc, error)
@@ -185,7 +223,12 @@ class _Arrival:
                 hop.begin(key, request)
                 with hop.span(key, extract(self.metadata.get("traceparent", ""))):
                     pass
-                async for response in handler(request, context):
+                responses = handler(request, context)
+                while True:
+                    with self.streams.interruptible():
+                        response = await anext(responses, None)
+                    if response is None:
+                        return
                     hop.answer(key, response, requests=0)
                     yield response
             except Exception as error:
@@ -199,7 +242,7 @@ class _Arrival:
         async def behave(frames: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
             try:
                 hop = self._enter(context)
-                passing = _FrameHop(hop, hop.decide(self.rpc, None))
+                passing = _FrameHop(hop, hop.decide(self.rpc, None), self.streams)
                 enter(replace(current(), admit=passing.admit))
                 with passing:
                     async for response in handler(passing.arriving(frames), context):
@@ -231,14 +274,19 @@ class _Arrival:
 class _FrameHop:
     """The hop of one stream's frames: a frame is counted when it ends, without the requests refused in it."""
 
-    def __init__(self, hop: Hop, key: EdgeKey) -> None:
-        self._hop, self._key = hop, key
+    def __init__(self, hop: Hop, key: EdgeKey, streams: _Streams) -> None:
+        self._hop, self._key, self._streams = hop, key, streams
         self._span = ExitStack()
         self._frame: Message | None = None
         self._refused = 0
 
     async def arriving(self, frames: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        async for frame in frames:
+        arriving = aiter(frames)
+        while True:
+            with self._streams.interruptible():
+                frame = await anext(arriving, None)
+            if frame is None:
+                return
             self._frame, self._refused = frame, 0
             self._span.enter_context(self._hop.frame_span(self._key, frame))
             yield frame

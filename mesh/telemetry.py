@@ -28,6 +28,8 @@ from mesh.identity import Identity
 
 VERDICT = "sankofa.verdict"
 REFUSED = "refused"
+KEEP = "sankofa.keep"
+"""On a span whose writer has decided by itself that it is kept."""
 _EXPORT_TIMEOUT_S = 5.0
 
 
@@ -47,8 +49,8 @@ class RefusalsAlways(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Always samples where the guard refused."""
-        if attributes and attributes.get(VERDICT) == REFUSED:
+        """Always samples where the guard refused, and what its writer has thinned already."""
+        if attributes and (attributes.get(VERDICT) == REFUSED or KEEP in attributes):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
         return self._ratio.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
 
 from mesh.node import Node
 from mesh.server import Service
+from mesh.tasks import background
 from sankofa.ingest.v1 import ingest_pb2
 from sankofa.ingest.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
 from sankofa.residency.v1 import ledger_pb2
@@ -69,9 +68,9 @@ async def build(
     stack.push_async_callback(asyncio.to_thread, store.close)
     spans = SpanBuffer(sink=store, capacity=config.span_queue, flush_every_s=config.span_flush_ms / 1000)
     counters = Counters(region=node.region, sink=store, flush_every_s=config.ledger_flush_ms / 1000)
-    for buffer in (spans, counters):
+    for name, buffer in (("spans", spans), ("counters", counters)):
         stack.push_async_callback(buffer.flush)
-        _run(buffer.run(), stack)
+        background(buffer.run(), name=name, stack=stack)
 
     user_agents = await asyncio.to_thread(UserAgents)
     normaliser = Normaliser(directory=directory, user_agents=user_agents, now_ms=_wall_ms)
@@ -91,18 +90,6 @@ async def build(
         Service(add_AuditServiceServicer_to_server, audit, ours["AuditService"]),
         Service(add_SweepServiceServicer_to_server, sweep, ours["SweepService"]),
     ]
-
-
-def _run(loop: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
-    """Runs in the background until the stack closes."""
-    task = asyncio.get_running_loop().create_task(loop)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    stack.push_async_callback(stop)
 
 
 def _wall_ms() -> int:

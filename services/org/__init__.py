@@ -6,13 +6,13 @@ reconciliation of cut-off creations. What does not: the projects themselves, whi
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 from mesh.hints import LoginHints
 from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner
+from mesh.tasks import background
 from mesh.tokens import TokenKey
 from sankofa.org.v1 import org_pb2
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
@@ -61,7 +61,7 @@ async def build(
         after_s=config.reconcile_after_s,
         every_s=config.reconcile_every_s,
     )
-    stack.push_async_callback(_cancel, asyncio.create_task(reconciler.run(), name="org reconciler"))
+    background(reconciler.run(), name="org reconciler", stack=stack)
     access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
     services = org_pb2.DESCRIPTOR.services_by_name
     return [
@@ -72,9 +72,3 @@ async def build(
         ),
         Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
     ]
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

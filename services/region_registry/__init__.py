@@ -6,12 +6,12 @@ No payloads, no names of people, no keys that could sign a row.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowVerifier
+from mesh.tasks import background
 from sankofa.registry.v1 import registry_pb2
 from sankofa.registry.v1.registry_pb2 import Catalogue, Region, RegionStatus
 from sankofa.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
@@ -35,15 +35,9 @@ async def build(
         heartbeat_s=config.heartbeat_ms / 1_000,
     )
     await registry.start()
-    stack.push_async_callback(_cancelled, asyncio.create_task(registry.follow(), name="registry-follow"))
+    background(registry.follow(), name="registry follow", stack=stack)
     contract = registry_pb2.DESCRIPTOR.services_by_name["RegistryService"]
     return [Service(add_RegistryServiceServicer_to_server, RegistryService(registry=registry), contract)]
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def _catalogue(config: RegistryConfig) -> Catalogue:

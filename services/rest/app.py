@@ -14,7 +14,7 @@ from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
 from mesh.errors import InvalidInput, NotFound, SankofaError
-from mesh.telemetry import extract, inject
+from mesh.telemetry import KEEP, extract, inject
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.health import Health
 from services.rest.requests import ClientGone, Handler, Request
@@ -121,7 +121,7 @@ class Shim:
             f"{method} {route}",
             context,
             SpanKind.SERVER,
-            {"http.request.method": method, "http.route": route},
+            {"http.request.method": method, "http.route": route, KEEP: True},
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

@@ -7,21 +7,22 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import select, union_all, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.errors import Unavailable
 from sankofa.registry.v1.registry_pb2 import SignedRow
-from storage.registry.engine import WRITE, open_engine
 from storage.registry.rules import OF_ONE_REGION, Position, check_form
 from storage.registry.tables import TABLES, feed
 from storage.registry.transaction import changes_of, known_rows, read_position, write
+from storage.sql import WRITE, driver_errors, open_database
 
 _log = logging.getLogger(__name__)
 
+SCHEMA = Path(__file__).parent / "schema"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -59,8 +60,7 @@ class RegistryStore:
     @classmethod
     async def open(cls, url: str) -> RegistryStore:
         """Opens and migrates `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`. Raises Unavailable."""
-        async with _driver_text_stays_here():
-            return cls(await open_engine(url))
+        return cls(await open_database(url, schema=SCHEMA))
 
     async def close(self) -> None:
         """Waits for transactions in progress, then closes all connections."""
@@ -129,14 +129,5 @@ class RegistryStore:
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        async with _driver_text_stays_here(), engine.begin() as connection:
+        async with driver_errors(), engine.begin() as connection:
             yield connection
-
-
-@asynccontextmanager
-async def _driver_text_stays_here() -> AsyncIterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        _log.exception("the registry's database failed")
-        raise Unavailable from error

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from sankofa.registry.v1.registry_pb2 import ApiKey, Org, Pin, Row, SignedRow
-from storage.registry.engine import open_engine
-from storage.registry.store import RegistryStore
+from storage.registry.store import SCHEMA, RegistryStore
 from storage.registry.tables import metadata
+from storage.sql import open_database
 from tests.support.nodes import EU, US
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.rows import api_key, hint, jwt_key, org, pin, signed, signer
@@ -230,7 +230,7 @@ async def test_the_database_itself_refuses_to_change_what_is_written_once(
     store: RegistryStore, url: str, sql: str
 ) -> None:
     await store.put([pin("proj_1", EU), hint("h", EU)])
-    engine = await open_engine(url)
+    engine = await open_database(url, schema=SCHEMA)
     foreign = {"TRUNCATE": "sqlite", "INSERT OR REPLACE": "postgresql"}
     mine = not any(sql.startswith(words) and engine.name == name for words, name in foreign.items())
     with pytest.raises(DBAPIError, match="written once" if mine else "syntax error"):
@@ -243,7 +243,7 @@ async def test_the_database_itself_refuses_to_change_what_is_written_once(
 
 
 async def test_the_migrations_make_the_tables_the_code_uses(store: RegistryStore, url: str) -> None:
-    engine = await open_engine(url)
+    engine = await open_database(url, schema=SCHEMA)
     async with engine.connect() as connection:
         difference = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)

@@ -5,13 +5,13 @@ What lives here: ProjectService, and the receiving end of every region's access 
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner
+from mesh.tasks import background
 from sankofa.ingest.v1 import project_pb2
 from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
 from services.ingest.projects.access_feed import AccessFeed, AccessWriter
@@ -39,12 +39,6 @@ async def build(
     )
     await projects.restore()
     feed = AccessFeed(node=node, directory=directory, region=node.region)
-    stack.push_async_callback(_cancel, asyncio.create_task(feed.run(), name="access feeds"))
+    background(feed.run(), name="access feeds", stack=stack)
     descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
     return [Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor)]
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

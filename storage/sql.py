@@ -1,0 +1,120 @@
+"""Opens a database, SQLite or PostgreSQL, and brings its schema up to date. Driver text ends here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, event, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from mesh.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+WRITE = {"sankofa_begin": "BEGIN IMMEDIATE"}
+"""Execution options of a writing transaction: SQLite's takes the lock at its start, or it may deadlock."""
+_MIGRATION_LOCK = 0x5A6E6B6F
+"""PostgreSQL's advisory lock that lets one of several starting processes migrate."""
+_PRAGMAS = (
+    "busy_timeout=5000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "secure_delete=ON",
+    "foreign_keys=ON",
+)
+_migrating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+"""Alembic keeps its context in module globals: two stores migrated at once would share it."""
+
+
+async def open_database(url: str, *, schema: Path) -> AsyncEngine:
+    """An engine on a database migrated by the Alembic folder `schema`. Raises Unavailable.
+
+    `url`: sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/database.
+    """
+    async with driver_errors():
+        engine = _create(url)
+        try:
+            one_at_a_time = _migrating.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+            async with one_at_a_time, engine.execution_options(**WRITE).begin() as connection:
+                await connection.run_sync(_migrate, schema)
+        except BaseException:
+            await engine.dispose()
+            raise
+    return engine
+
+
+@asynccontextmanager
+async def driver_errors() -> AsyncIterator[None]:
+    """What a driver raises becomes Unavailable; its text may hold values and goes nowhere."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        _log.error("the database did not do its work: %s", type(error).__name__)
+        raise Unavailable from None
+
+
+def _create(url: str) -> AsyncEngine:
+    parsed = make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and parsed.database and parsed.database != ":memory:":
+        _private_file(Path(parsed.database))
+    engine = create_async_engine(parsed, pool_pre_ping=not sqlite, hide_parameters=True)
+    if sqlite:
+        _listen(engine.sync_engine)
+    return engine
+
+
+def _listen(engine: Engine) -> None:
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+
+
+def _private_file(path: Path) -> None:
+    """For its owner only: it may hold keys and password hashes. SQLite's -wal and -shm follow its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # the driver's connection has no public type
+    connection.isolation_level = None  # transactions are begun below, so that they cover DDL too
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sankofa_begin", "BEGIN"))
+
+
+def _migrate(connection: Connection, schema: Path) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    if _is_current(connection, schema):
+        return
+    # Imported where it is needed: it takes 0.4 s, and most starts have nothing to migrate.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(schema).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _is_current(connection: Connection, schema: Path) -> bool:
+    """Whether the newest revision has been applied. Revisions are files `v<number>_<what>.py`."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    applied = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    newest = max(path.name.partition("_")[0][1:] for path in (schema / "versions").glob("v[0-9]*.py"))
+    return bool(applied == newest)

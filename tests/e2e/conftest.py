@@ -1,0 +1,16 @@
+"""One mesh for all tests that leave it as it is; who kills something starts a `fresh_mesh` of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running import RunningMesh, fresh_mesh
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+    """A running mesh of four regions, every trace kept. With xdist: only in the group "mesh"."""
+    with fresh_mesh(tmp_path_factory.mktemp("shared")) as running:
+        yield running
