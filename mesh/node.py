@@ -55,6 +55,7 @@ class Node:
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Also how long one attempt to connect may take: a shorter one fails the handshake of a busy cell.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
 )
