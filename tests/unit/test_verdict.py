@@ -47,7 +47,7 @@ def edge(
     verdict: Verdict = VERDICT_ALLOWED,
     **more: Any,
 ) -> Edge:
-    more = {"answered": requests, "rpc": APPEND} | more
+    counted: dict[str, Any] = {"answered": requests, "rpc": APPEND} | more
     return Edge(
         side=side,
         caller_region=caller,
@@ -55,7 +55,7 @@ def edge(
         plane=plane,
         verdict=verdict,
         requests=requests,
-        **more,
+        **counted,
     )
 
 
@@ -195,7 +195,7 @@ def test_a_pair_of_which_one_end_is_missing_leaves_it_unproven(counted: Edge, li
 
 
 def test_the_auditor_s_own_counters_are_the_other_end_of_its_questions() -> None:
-    asked = {"caller": "global", "plane": PLANE_CONTROL}
+    asked: dict[str, Any] = {"caller": "global", "plane": PLANE_CONTROL}
     reading = quiet(edge(SIDE_SERVER, 2, **asked))
     assert judged(reading).outcome is Outcome.UNPROVEN
     own = ReportRequest(edges=[edge(SIDE_CLIENT, 2, **asked)])
