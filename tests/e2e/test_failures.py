@@ -167,7 +167,7 @@ async def test_no_orphan_when_up_is_killed_and_a_restart_finds_everything(tmp_pa
         os.kill(first.up.pid, signal.SIGKILL)
         _, left = psutil.wait_procs(family, timeout=30)
         assert left == []
-    with fresh_mesh(tmp_path / "again", "--data-dir", str(first.data_dir)) as second:
+    with fresh_mesh(tmp_path) as second:
         assert second.project(EU) == project
         await assert_exactly_once(second, load)
         assert await track(second.file.global_url, project.keys["live"]) == 200

@@ -74,7 +74,7 @@ class RunningMesh:
 def fresh_mesh(folder: Path, *options: str) -> Iterator[RunningMesh]:
     """A mesh of the test's own, on free ports, below `folder`. More options go to `residency up`."""
     scratch = folder / "scratch"
-    scratch.mkdir(parents=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     command = (sys.executable, "-m", "cli.main", "up", "--data-dir", str(folder / "data"), "--free-ports")
     with (folder / "stderr").open("w") as errors:
         up = subprocess.Popen(
