@@ -21,6 +21,7 @@ from mesh.http import HttpListener, plain_config
 from mesh.identity import Credentials
 from mesh.ledger import Ledger
 from mesh.node import Node
+from mesh.reflection import serve_reflection
 from mesh.regions import DEFAULT_REGION, GLOBAL
 from mesh.reporter import LedgerReporter
 from mesh.server import MeshServer, Service
@@ -51,6 +52,9 @@ class ProcessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     admin_address: str = "127.0.0.1:0"
     """host:port of health details and metrics; keep it on loopback."""
+
+    reflection_address: str = ""
+    """host:port of gRPC reflection, plaintext, loopback only; empty for none."""
 
     registry_address: str = "127.0.0.1:9100"
     """host:port of the region registry."""
@@ -160,6 +164,9 @@ class Process:
             )
             await server.start()
             self.stack.push_async_callback(server.drain, self.config.drain_s)
+        if self.config.reflection_address:
+            reflecting = await serve_reflection(self.config.reflection_address, self.services)
+            self.stack.push_async_callback(reflecting.stop, None)
         app = admin_app(ledger=self.ledger, reasons=self.waiting_for, gauges=self.all_gauges)
         admin = HttpListener(plain_config(app), self.config.admin_address)
         await admin.start()
