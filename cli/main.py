@@ -95,6 +95,45 @@ def sweep(data_dir: Path, marker: str) -> None:
     _run(run_sweep(data_dir.resolve(), marker))
 
 
+@main.group()
+def bench() -> None:
+    """Measures what the mesh does per second, beside its floor."""
+
+
+@bench.command("ingest")
+@click.option("--seconds", default=5.0, show_default=True, help="Length of each load.")
+@click.option("--rounds", default=2, show_default=True, help="How often floor and mesh take turns.")
+@click.option("--connections", "-c", multiple=True, type=int, default=(16, 64, 256), show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default="/var/tmp",
+    show_default=True,
+    help="Where the mesh under test may lie: on a disk, not in memory.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def bench_ingest(
+    seconds: float, rounds: int, connections: tuple[int, ...], folder: Path, as_json: bool
+) -> None:
+    """Starts a region of its own, posts events to it, and counts what the store holds. Needs `wrk`.
+
+    Exit code 1 where the store does not hold exactly what was acknowledged.
+    """
+    from bench.ingest import run_ingest
+    from cli.commands import wide_console
+
+    _run(
+        run_ingest(
+            folder=folder,
+            seconds=seconds,
+            rounds=rounds,
+            connections=connections,
+            json=as_json,
+            console=wide_console(),
+        )
+    )
+
+
 def _run(work: Any) -> None:
     """Runs a command; what a user can mend becomes one line and exit code 1."""
     from cli.client import WireError

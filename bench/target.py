@@ -1,0 +1,125 @@
+"""What is measured: one region of a mesh of its own, in a temporary folder that is deleted at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from bench.cpu import cpu_of
+from bench.load import Load, Wrk
+from cli.client import PublicClient
+from cli.meshfile import DemoProject, RegionProcesses
+from cli.seed import make_demo
+from cli.topology import Topology
+from cli.up import LocalMesh
+from mesh.regions import DEFAULT_CATALOGUE
+
+POLL_S: Final = 0.02
+STORED_WITHIN_S: Final = 120.0
+_GAUGES: Final = re.compile(r"^sankofa_log_(appended|lag|dead_letters) (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A load, when the last of its events was in the store, and the CPU time of all who worked on it."""
+
+    load: Load
+    stored_after_s: float
+    cpu_s: dict[str, float]
+
+
+@dataclass(slots=True)
+class Target:
+    """One region that runs."""
+
+    wrk: Wrk
+    folder: Path
+    pki_dir: Path
+    region: str
+    where: RegionProcesses
+    admin_url: str
+    project: DemoProject
+    token: str
+
+    async def measure(self, path: str, bodies: Path, *, connections: int, seconds: float) -> Measured:
+        """Posts, and returns when the writer has stored everything. Raises RuntimeError if it does not."""
+        pids = {role: self.where.pids[role] for role in ("rest", "cell")}
+        with cpu_of(pids) as used:
+            posting = asyncio.create_task(
+                self.wrk.post(
+                    self.where.rest_url,
+                    path,
+                    key=self.project.keys["live"],
+                    bodies=bodies,
+                    connections=connections,
+                    seconds=seconds,
+                )
+            )
+            try:
+                stored_at_s = await self._stored(posting, seconds)
+            finally:
+                posting.cancel()
+            load = await posting
+        return Measured(load, stored_at_s - load.begun_s, {**used, "wrk": load.cpu_s})
+
+    async def count(self) -> int:
+        """Events of the project, as the query endpoint counts them in the store."""
+        async with PublicClient(self.where.rest_url) as client:
+            answer = await client.query(self.token, self.project.id, "events/counts", environment="live")
+        return int(answer["events"])
+
+    async def _stored(self, posting: asyncio.Task[Load], seconds: float) -> float:
+        """Since when the log is empty; looked at only after the load, so as not to weigh on it."""
+        await asyncio.wait([posting], timeout=seconds)
+        deadline = time.monotonic() + STORED_WITHIN_S
+        since_s, seen = 0.0, -1.0
+        async with httpx.AsyncClient(base_url=self.admin_url, trust_env=False) as client:
+            while not (posting.done() and since_s):
+                found = dict(_GAUGES.findall((await client.get("/metrics")).text))
+                appended, lag = float(found["appended"]), float(found["lag"])
+                if lag:
+                    since_s = 0.0
+                elif not since_s or appended != seen:
+                    since_s = time.monotonic()
+                seen = appended
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{lag:.0f} rows are not stored after {STORED_WITHIN_S:.0f} s")
+                await asyncio.sleep(POLL_S)
+        return since_s
+
+
+@asynccontextmanager
+async def running(wrk: Wrk, parent: Path, say: Callable[[str], None]) -> AsyncIterator[Target]:
+    """Starts a mesh of one region below `parent`, traces off; stops it and deletes it, whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="residency-bench-", dir=parent))
+    topology = Topology.plan(
+        folder / "data", free_ports=True, trace_ratio=0.0, catalogue=DEFAULT_CATALOGUE[:1]
+    )
+    mesh = LocalMesh(topology, say)
+    try:
+        await mesh.start()
+        demo, token = await make_demo(mesh.file, name="Benchmark")
+        plan, project = topology.regions[0], demo.projects[0]
+        yield Target(
+            wrk=wrk,
+            folder=folder,
+            pki_dir=topology.pki_dir,
+            region=project.region,
+            where=mesh.file.regions[project.region],
+            admin_url=f"http://{plan.cell_admin}",
+            project=project,
+            token=token,
+        )
+    finally:
+        await mesh.stop()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
