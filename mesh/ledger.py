@@ -14,6 +14,7 @@ import secrets
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,8 @@ class Ledger:
         self.folder = folder
         self.instance_id = secrets.token_hex(8)
         self._path = folder / f"{self.instance_id}{_SUFFIX}"
-        self._file = self._path.open("w+b")
+        unborn = folder / f".{self.instance_id}"
+        self._file = unborn.open("w+b")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._file.truncate(_SLOT_BYTES * (1 + _SLOTS))
         self._map = mmap.mmap(self._file.fileno(), 0)
@@ -63,6 +65,7 @@ class Ledger:
             "started_at_unix_ms": _now_ms(),
         }
         self._write_label(0, msgspec.json.encode(head))
+        unborn.rename(self._path)  # only now: a file that no process holds is taken for a killed one's
 
     def begin(self, key: EdgeKey, *, requests: int, rows: int, size: int) -> None:
         """Counts requests before a byte leaves (client) or when they arrive (server)."""
@@ -81,13 +84,13 @@ class Ledger:
         for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
             if path == self._path:
                 continue
-            with path.open("r+b") as file:
+            with ExitStack() as stack:
                 try:
+                    file = stack.enter_context(path.open("r+b"))
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                with mmap.mmap(file.fileno(), 0) as data:
-                    yield path, _read(data, closed=True)
+                except (FileNotFoundError, BlockingIOError):
+                    continue  # another process has reported it, or holds it
+                yield path, _read(stack.enter_context(mmap.mmap(file.fileno(), 0)), closed=True)
 
     def close(self) -> None:
         """Lets go of the file. It stays, as after a kill, until another process has reported it whole."""

@@ -38,7 +38,7 @@ class LedgerReporter:
         if await self._sent(self._ledger.report()):
             for path, final in self._ledger.orphans():
                 if await self._sent(final):
-                    path.unlink()
+                    path.unlink(missing_ok=True)
 
     async def _sent(self, report: ReportRequest) -> bool:
         try:
