@@ -37,7 +37,7 @@ class Hop:
     ledger: Ledger
     tracer: Tracer
 
-    def decide(self, rpc: str, request: Message | None) -> EdgeKey:
+    def decide(self, rpc: str, request: Message | None, parent: SpanContext | None = None) -> EdgeKey:
         """Guards a request, or the opening of a stream. Raises CrossingRefused, counted and traced."""
         plane = plane_of(rpc)
         refused = self.guard.refusal(plane, self.caller_region, request)
@@ -45,7 +45,7 @@ class Hop:
             return self.key(rpc)
         key = self.key(rpc, VERDICT_REFUSED)
         self.begin(key, request)
-        with self.span(key, None):
+        with self.span(key, parent):
             raise refused
 
     def admit_all(self, key: EdgeKey, frame: Message) -> None:
@@ -62,7 +62,7 @@ class Hop:
         if refused is not None:
             refusal = replace(key, verdict=VERDICT_REFUSED)
             self.begin(refusal, item)
-            with self.span(refusal, None):
+            with self.span(refusal, extract(getattr(item, "traceparent", ""))):
                 pass
         return refused
 

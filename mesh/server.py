@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from grpc.aio import server as aio_server
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
+from opentelemetry.trace import SpanContext
 
 from mesh.context import CallContext, current, enter
 from mesh.errors import SankofaError, Unauthenticated, Unavailable, to_status
@@ -202,9 +203,9 @@ class _Arrival:
         async def behave(request: Message, context: Context) -> Message:
             try:
                 hop = self._enter(context)
-                key = hop.decide(self.rpc, request)
+                key = hop.decide(self.rpc, request, self._parent)
                 hop.begin(key, request)
-                with hop.span(key, extract(self.metadata.get("traceparent", ""))):
+                with hop.span(key, self._parent):
                     # A caller that leaves does not leave half of what it asked for behind.
                     response: Message = await asyncio.shield(handler(request, context))
                 hop.answer(key, response, requests=1)
@@ -219,9 +220,9 @@ class _Arrival:
         async def behave(request: Message, context: Context) -> AsyncIterator[Message]:
             try:
                 hop = self._enter(context)
-                key = hop.decide(self.rpc, request)
+                key = hop.decide(self.rpc, request, self._parent)
                 hop.begin(key, request)
-                with hop.span(key, extract(self.metadata.get("traceparent", ""))):
+                with hop.span(key, self._parent):
                     pass
                 responses = handler(request, context)
                 while True:
@@ -252,6 +253,10 @@ class _Arrival:
                 await _abort(context, self.rpc, error)
 
         return behave
+
+    @property
+    def _parent(self) -> SpanContext | None:
+        return extract(self.metadata.get("traceparent", ""))
 
     def _enter(self, context: Context) -> Hop:
         uris = [
