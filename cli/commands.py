@@ -118,7 +118,9 @@ def _show_mesh(mesh: MeshFile, demo: DemoFile, seconds: float) -> None:
     console.print(
         _curl(mesh.global_url, demo.projects[0].keys["live"]), markup=False, highlight=False, soft_wrap=True
     )
-    console.print("Ctrl-C stops it. Next: `residency demo`, `residency audit`.", highlight=False)
+    console.print(
+        "Ctrl-C stops it. In another terminal: `make demo`, `.venv/bin/residency audit`.", highlight=False
+    )
 
 
 def _curl(url: str, key: str) -> str:

@@ -133,9 +133,9 @@ async def _sweep(mesh: MeshFile, markers: dict[str, str], findings: Findings) ->
         elsewhere = sum(found.hits for region, found in hits.items() if region != home)
         places = sum(len(found.places) for found in hits.values())
         findings.add(
-            f"{home}: its marked value is there and nowhere else",
+            f"{home}: its marked value is nowhere else",
             hits[home].hits > 0 and elsewhere == 0,
-            f"{hits[home].hits} here, {elsewhere} elsewhere, {places} places in all regions looked at",
+            f"{hits[home].hits} here, {elsewhere} elsewhere, {places} places looked at",
         )
 
 
