@@ -74,7 +74,7 @@ class Ingestion:
 
     def _open(self, request: Request) -> tuple[KeyFact, ProjectFact]:
         """What the key opens, from the headers alone. Raises 401, 403; 503 while the project is unknown."""
-        sent = request.sent.get(b"x-api-key")
+        sent = request.sent.get(b"x-api-key", b"").strip(b" \t")  # RFC 9110 5.5; the parser leaves it on
         if not sent:
             raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_API_KEY)
         key = None if request.repeats(b"x-api-key") else self._directory.key(sha256(sent).digest())

@@ -140,6 +140,16 @@ async def test_a_bad_key_is_refused_and_the_connection_closed(
     assert not shim.cell.items
 
 
+async def test_space_around_a_key_is_not_part_of_it(shim: Recorded) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", shim.server.public_port)
+    body = b'{"event_name":"opened","distinct_id":"user_1"}'
+    key, length = f"X-Api-Key: \t {LIVE} \t", f"content-length: {len(body)}"
+    head = f"POST /api/v1/track HTTP/1.1\r\nhost: x\r\n{key}\r\n{length}\r\n\r\n"
+    writer.write(head.encode() + body)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_a_bad_key_is_refused_before_the_body_is_sent(shim: Recorded) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", shim.server.public_port)
     writer.write(b"POST /api/v1/track HTTP/1.1\r\nhost: x\r\nx-api-key: no\r\ncontent-length: 900000\r\n\r\n")
