@@ -18,6 +18,9 @@ from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys
 from storage.records.rows import key_row, pin_row
 from storage.records.tables import api_keys, projects
 
+_KEYS_IN_ORDER = (api_keys.c.created_at, api_keys.c.environment, api_keys.c.key_id)
+"""A project's first two keys are of one moment: live before test, whatever their random ids."""
+
 
 class SqlProjectRecords:
     """The projects pinned here and their keys."""
@@ -82,9 +85,7 @@ class SqlProjectRecords:
         """As ProjectRecords says."""
         async with self._database.read() as connection:
             found: defaultdict[str, list[KeyRecord]] = defaultdict(list)
-            for row in await connection.execute(
-                select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id)
-            ):
+            for row in await connection.execute(select(api_keys).order_by(*_KEYS_IN_ORDER)):
                 found[row.project_id].append(_key_record(row))
             every = await connection.execute(select(projects).order_by(projects.c.created_at))
             return [ProjectWithKeys(_project_record(row), found[row.project_id]) for row in every]
@@ -131,11 +132,7 @@ async def _project(
 
 
 async def _keys(connection: AsyncConnection, project_id: str, *, lock: bool = False) -> list[KeyRecord]:
-    query = (
-        select(api_keys)
-        .where(api_keys.c.project_id == project_id)
-        .order_by(api_keys.c.created_at, api_keys.c.key_id)
-    )
+    query = select(api_keys).where(api_keys.c.project_id == project_id).order_by(*_KEYS_IN_ORDER)
     return [_key_record(row) for row in await connection.execute(query.with_for_update() if lock else query)]
 
 
