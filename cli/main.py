@@ -54,11 +54,27 @@ def serve(target: str, region: str | None, config: Path | None, sets: tuple[str,
 @click.option("--fresh", is_flag=True, help="Delete the data directory first.")
 @click.option("--free-ports", is_flag=True, help="Any free ports instead of 8080 and the like.")
 @click.option("--trace-ratio", default=1.0, show_default=True, help="Share of traces that are kept.")
-def up(data_dir: Path, output: str, fresh: bool, free_ports: bool, trace_ratio: float) -> None:
+@click.option(
+    "--postgres",
+    default="",
+    metavar="URL",
+    envvar="SANKOFA_POSTGRES_URL",
+    help="postgresql://user:password@host:port: records and registry go there, each in its own database.",
+)
+def up(data_dir: Path, output: str, fresh: bool, free_ports: bool, trace_ratio: float, postgres: str) -> None:
     """Starts the whole mesh on this machine and watches over it until Ctrl-C."""
     from cli.commands import run_up
 
-    _run(run_up(data_dir.resolve(), output, fresh=fresh, free_ports=free_ports, trace_ratio=trace_ratio))
+    _run(
+        run_up(
+            data_dir.resolve(),
+            output,
+            fresh=fresh,
+            free_ports=free_ports,
+            trace_ratio=trace_ratio,
+            postgres=postgres,
+        )
+    )
 
 
 @main.command()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -85,6 +86,7 @@ class Topology:
     registry_admin: str
     router: str
     router_admin: str
+    postgres: str = ""
     home: str = DEFAULT_REGION
     regions: list[RegionPlan] = field(default_factory=list)
 
@@ -95,9 +97,10 @@ class Topology:
         *,
         free_ports: bool,
         trace_ratio: float,
+        postgres: str = "",
         catalogue: Sequence[Region] = DEFAULT_CATALOGUE,
     ) -> Topology:
-        """Chooses every port. Raises PortsTaken."""
+        """Chooses every port. `postgres`: URL of a server for records and registry. Raises PortsTaken."""
         ports = Ports(free=free_ports)
         inner = iter(range(FIRST_INNER_PORT, FIRST_INNER_PORT + 100))
         topology = cls(
@@ -109,6 +112,7 @@ class Topology:
             registry_admin=ports.take(next(inner)),
             router=ports.take(ROUTER_PORT),
             router_admin=ports.take(next(inner)),
+            postgres=postgres,
         )
         for index, region in enumerate(region for region in catalogue if region.status == "open"):
             folder = data_dir / "regions" / region.id
@@ -127,6 +131,12 @@ class Topology:
     def hint_key(self) -> Path:
         """The key of the login hints; the registry is not given it."""
         return self.data_dir / "pki" / "hint.key"
+
+    @property
+    def databases(self) -> list[str]:
+        """URLs of the PostgreSQL databases: the registry's and one for each region; none with SQLite."""
+        owners = ["registry", *(plan.region.id for plan in self.regions)] if self.postgres else []
+        return [self._database(owner) for owner in owners]
 
     def mesh_file(self) -> MeshFile:
         """What tools need to find this mesh; pids are filled in by who starts it."""
@@ -161,8 +171,14 @@ class Topology:
             **more,
         }
 
+    def _database(self, owner: str) -> str:
+        """The database of a region, or of the registry: no two share one."""
+        name = f"/sankofa_{owner.replace('-', '_')}"
+        return urlsplit(self.postgres)._replace(scheme="postgresql+asyncpg", path=name).geturl()
+
     def _registry(self, home: RegionPlan) -> Command:
         folder = self.data_dir / "registry"
+        sqlite = f"sqlite+aiosqlite:///{folder}/registry.db"
         catalogue = [
             {
                 "id": plan.region.id,
@@ -175,7 +191,7 @@ class Topology:
         settings = {
             "process": self._process(folder, self.registry_admin, home, federated_address=self.registry),
             "registry": {
-                "store_url": f"sqlite+aiosqlite:///{folder}/registry.db",
+                "store_url": self._database("registry") if self.postgres else sqlite,
                 "catalogue": catalogue,
                 "default_region": self.home,
             },
@@ -190,6 +206,7 @@ class Topology:
         }
         settings = {
             "process": self._process(plan.folder, plan.cell_admin, plan, **own),
+            "cell": {"records_url": self._database(plan.region.id)} if self.postgres else {},
         }
         return self._serve(f"cell-{plan.region.id}", "ingest,query,org", plan, settings)
 

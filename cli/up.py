@@ -15,6 +15,7 @@ from cli.meshfile import NAME, MeshFile, read_mesh, write_private
 from cli.supervisor import Command, Supervised
 from cli.topology import Topology
 from mesh.certificates import ensure_pki
+from storage.postgres import create_databases
 
 READY_TIMEOUT_S = 60.0
 Say = Callable[[str], None]
@@ -42,6 +43,7 @@ class LocalMesh:
                 f"a mesh runs on {self.topology.data_dir} already: stop it, or use --data-dir"
             )
         self._prepare()
+        await create_databases(self.topology.databases)
         self.file.pids["up"] = os.getpid()
         for level in self.topology.levels():
             started = [self._supervised(command) for command in level]
