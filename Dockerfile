@@ -3,18 +3,19 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/venv
 WORKDIR /opt/sankofa
-COPY requirements.lock ./
-RUN /opt/venv/bin/pip install --require-hashes -r requirements.lock
+COPY requirements-run.lock requirements-build.lock ./
+# What installs the mesh stays out of the image, as do the tools that test it.
+RUN /opt/venv/bin/pip install --require-hashes --target /opt/backend -r requirements-build.lock \
+    && /opt/venv/bin/pip install --require-hashes -r requirements-run.lock
 COPY pyproject.toml README.md ./
 COPY gen gen
 COPY mesh mesh
 COPY storage storage
 COPY services services
 COPY cli cli
-COPY bench bench
 COPY deploy deploy
-RUN /opt/venv/bin/pip install --no-deps --no-build-isolation -e . \
-    && /opt/venv/bin/python -m compileall -q gen mesh storage services cli bench
+RUN PYTHONPATH=/opt/backend /opt/venv/bin/pip install --no-deps --no-build-isolation -e . \
+    && /opt/venv/bin/python -m compileall -q gen mesh storage services cli
 
 FROM python:3.11-slim-bookworm AS mesh
 # The folders that volumes are mounted on exist, so that a new volume belongs to the user.

@@ -52,8 +52,12 @@ gen: $(STAMP)  ## Generate gen/ from protos/
 gen-check: gen
 	@git diff --exit-code --stat -- gen && test -z "$$(git status --porcelain -- gen)" || { echo "gen/ differs from protos/: run 'make gen' and commit"; exit 1; }
 
-lock: $(STAMP)  ## Pin every dependency with its hash
-	$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock pyproject.toml
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+lock: $(STAMP)  ## Pin every dependency with its hash, for work on it, to run it, and to install it
+	$(LOCK) --extra dev -o requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock -o requirements-run.lock pyproject.toml
+	echo hatchling | $(LOCK) --constraint requirements.lock -o requirements-build.lock -
 
 bench: $(STAMP)  ## Measure ingest beside its floor
 	$(BIN)/residency bench ingest

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import runpy
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +14,17 @@ import pytest
 import yaml
 
 from cli.cell import CellConfig
-from cli.modules import TARGETS
 from cli.process import ProcessConfig
 from mesh.config import load
 from mesh.identity import Credentials
-from mesh.regions import DEFAULT_CATALOGUE, GLOBAL
+from mesh.regions import GLOBAL
 from services.region_registry.config import RegistryConfig
 from services.rest.config import RestConfig
 from services.router.config import EdgeConfig, RouterConfig
 from services.router.edge import render_edge
-
-ROOT = Path(__file__).parents[2]
-REGIONS = [region.id for region in DEFAULT_CATALOGUE]
-GLOBAL_TARGETS = {"registry", "router"}
-STORES = {"postgres": "/var/lib/postgresql/data", "clickhouse": "/var/lib/clickhouse", "jaeger": "/tmp"}
-SHARED_NETWORKS = {"federated"}
-LISTENERS = {
-    ("rest", "http"): "SANKOFA_REST_PUBLIC_ADDRESS",
-    ("rest", "edge"): "SANKOFA_REST_EDGE_ADDRESS",
-    ("router", "http"): "SANKOFA_ROUTER_ADDRESS",
-}
-ONE_SHOT = "pki"
-"""Makes every region's certificates, has no network and ends before anything starts."""
-
-Compose = dict[str, Any]
-
-
-@cache
-def parsed() -> Compose:
-    """The file with its anchors resolved."""
-    compose: Compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return compose
+from tests.support import compose as checks
+from tests.support.compose import MESH_FILE, REGIONS, ROOT, Compose, parsed
+from tests.support.compose_addresses import unshared_directories, wrong_addresses, wrong_catalogue
 
 
 @pytest.fixture
@@ -54,150 +33,22 @@ def compose() -> Compose:
     return copy.deepcopy(parsed())
 
 
-def region_of(name: str, part: dict[str, Any] | None) -> str | None:
-    """The region of a service, volume or network: its label."""
-    labelled: str | None = ((part or {}).get("labels") or {}).get("sankofa.region")
-    return labelled
-
-
-def volumes_of(service: dict[str, Any]) -> dict[str, str]:
-    """Named volume → where it is mounted; files of the repository are not counted."""
-    pairs = (str(entry).split(":") for entry in service.get("volumes", []))
-    return {pair[0]: pair[1] for pair in pairs if not pair[0].startswith(".")}
-
-
-def expected_services() -> set[str]:
-    """What has to be there, by name."""
-    regional = [target for target in TARGETS if target not in GLOBAL_TARGETS]
-    each = [*regional, *STORES, "collector"]
-    return {*GLOBAL_TARGETS, "edge", "registry-postgres"} | {f"{r}-{part}" for r in REGIONS for part in each}
-
-
 def violations(compose: Compose) -> list[str]:
     """Everything that is wrong with a compose file, one line each."""
-    checks = (
-        missing,
-        mislabelled,
-        unhealthy,
-        unported,
-        unstored,
-        shared_volumes,
-        shared_networks,
-        foreign_addresses,
+    found = (
+        checks.missing,
+        checks.mislabelled,
+        checks.unhealthy,
+        checks.unported,
+        checks.unstored,
+        checks.shared_volumes,
+        checks.shared_networks,
+        checks.foreign_addresses,
+        wrong_addresses,
+        wrong_catalogue,
+        unshared_directories,
     )
-    return [line for check in checks for line in check(compose)]
-
-
-def missing(compose: Compose) -> Iterator[str]:
-    services = compose["services"]
-    for name in sorted(expected_services() - services.keys()):
-        yield f"{name} is missing"
-    for name in sorted(services.keys() - expected_services() - {ONE_SHOT}):
-        yield f"{name} is in no module table"
-    for name, service in services.items():
-        target = service.get("labels", {}).get("sankofa.target")
-        if target in TARGETS:
-            command = " ".join(service["command"])
-            place = f" --region {region_of(name, service)}" if region_of(name, service) else ""
-            if not command.startswith(f"serve --target {target}{place} --config"):
-                yield f"{name} runs {command!r}"
-        image = service.get("image", "")
-        if not re.search(r":\d[\w.-]+$", image):
-            yield f"the image of {name} is not pinned: {image!r}"
-
-
-def mislabelled(compose: Compose) -> Iterator[str]:
-    for kind in ("services", "networks", "volumes"):
-        for name, part in compose[kind].items():
-            named = next((region for region in REGIONS if f"{name}-".startswith(f"{region}-")), None)
-            if named and region_of(name, part) != named:
-                yield f"{name} of {kind} is labelled {region_of(name, part)}"
-
-
-def unhealthy(compose: Compose) -> Iterator[str]:
-    for name, service in compose["services"].items():
-        check = service.get("healthcheck", {})
-        if name != ONE_SHOT and not (check.get("test") and check.get("interval") and check.get("retries")):
-            yield f"{name} has no health check"
-        for needed, how in service.get("depends_on", {}).items():
-            wanted = "service_completed_successfully" if needed == ONE_SHOT else "service_healthy"
-            if needed not in compose["services"] or how["condition"] != wanted:
-                yield f"{name} does not wait for {needed} to be {wanted}"
-
-
-def unported(compose: Compose) -> Iterator[str]:
-    """Each port of the module table can be reached, and `http` of a shim and of the edge from outside."""
-    for name, service in compose["services"].items():
-        target = service.get("labels", {}).get("sankofa.target")
-        published = {str(port).rpartition(":")[2] for port in service.get("ports", [])}
-        reachable = published | {str(port) for port in service.get("expose", [])}
-        for side in TARGETS[target].ports if target in TARGETS else ():
-            setting = LISTENERS.get((target, side)) or f"SANKOFA_PROCESS_{side.upper()}_ADDRESS"
-            port = service["environment"][setting].rpartition(":")[2]
-            if port not in (published if (target, side) == ("rest", "http") else reachable):
-                yield f"port {port} ({side}) of {name} can't be reached"
-        if target == "edge" and not published:
-            yield "the edge publishes no port"
-        if name.endswith(("-jaeger", "-collector")) and not reachable:
-            yield f"{name} has no port"
-
-
-def unstored(compose: Compose) -> Iterator[str]:
-    for name, service in compose["services"].items():
-        kind = name.rpartition("-")[2]
-        folder = STORES.get(kind, "/var/lib/sankofa" if kind in TARGETS else None)
-        if folder and folder not in volumes_of(service).values():
-            yield f"{name} keeps nothing in {folder}"
-        for volume in volumes_of(service).keys() - (compose.get("volumes") or {}).keys():
-            yield f"{name} mounts {volume}, which is declared nowhere"
-    published = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    for port in {each for each in published if published.count(each) > 1}:
-        yield f"port {port} is published twice"
-
-
-def shared_volumes(compose: Compose) -> Iterator[str]:
-    services = {name: each for name, each in compose["services"].items() if name != ONE_SHOT}
-    for volume, definition in (compose.get("volumes") or {}).items():
-        users = {name: region_of(name, each) for name, each in services.items() if volume in volumes_of(each)}
-        owners = {*users.values(), *({region_of(volume, definition)} if users else ())}
-        if len(owners) > 1:
-            yield f"volume {volume} is shared by {sorted(map(str, owners))}"
-        if len(users) > 1 and any(name.rpartition("-")[2] in STORES for name in users):
-            yield f"volume {volume} is shared by the stores {sorted(users)}"
-
-
-def shared_networks(compose: Compose) -> Iterator[str]:
-    networks = compose["networks"]
-    for name, service in compose["services"].items():
-        region = region_of(name, service)
-        joined = set(service.get("networks", [])) - SHARED_NETWORKS
-        if not service.get("networks") and service.get("network_mode") != "none":
-            yield f"{name} is on the default network, where everybody is"
-        for network in sorted(joined):
-            owner = region_of(network, networks.get(network))
-            may = owner == region or (name == "registry" and network.endswith("-telemetry"))
-            if not may:
-                yield f"{name} of {region} is on {network} of {owner}"
-        if name.rpartition("-")[2] in STORES and set(service["networks"]) & SHARED_NETWORKS:
-            yield f"the store {name} can be reached from other regions"
-
-
-def foreign_addresses(compose: Compose) -> Iterator[str]:
-    """A service is told of no other region; only the edge is, and only of where it forwards to."""
-    known = compose["services"].keys()
-    for name, service in compose["services"].items():
-        region = region_of(name, service)
-        for key, value in (service.get("environment") or {}).items():
-            hosts = set(re.findall(r"[a-z0-9-]+(?=:\d)|^[a-z0-9-]+$", str(value))) & known
-            owners = {region_of(host, compose["services"][host]) for host in hosts}
-            if key == "SANKOFA_EDGE_UPSTREAMS":
-                if not all(host.endswith("-rest") for host in hosts) or len(hosts) != len(REGIONS):
-                    yield f"the edge forwards to {sorted(hosts)}"
-            elif region and not owners <= {region, None}:
-                yield f"{name} is told of {sorted(hosts)} by {key}"
-            for secret in re.findall(r"\$\{(\w+)_(?:POSTGRES|CLICKHOUSE)_PASSWORD", str(value)):
-                if secret != (region or "registry").upper().replace("-", "_"):
-                    yield f"{name} is given a password of {secret} by {key}"
+    return [line for check in found for line in check(compose)]
 
 
 def test_each_target_runs_in_each_region_and_each_region_has_its_own_stores(compose: Compose) -> None:
@@ -225,10 +76,9 @@ def test_every_setting_is_one_that_a_process_knows(compose: Compose) -> None:
 
 
 def test_the_settings_that_all_containers_share_are_read_and_name_every_region() -> None:
-    file = ROOT / "deploy" / "mesh.toml"
-    registry = load(RegistryConfig, section="registry", file=file, overrides={"store_url": "sqlite://"})
+    registry = load(RegistryConfig, section="registry", file=MESH_FILE, overrides={"store_url": "sqlite://"})
     assert [region.id for region in registry.catalogue] == REGIONS
-    load(ProcessConfig, section="process", file=file, overrides={"data_dir": "d", "pki_dir": "p"})
+    load(ProcessConfig, section="process", file=MESH_FILE, overrides={"data_dir": "d", "pki_dir": "p"})
 
 
 def test_the_edge_forwards_to_every_region(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,6 +120,10 @@ def _join(service: str, network: str) -> Callable[[Compose], None]:
     return lambda compose: compose["services"][service]["networks"].append(network)
 
 
+def _leave(service: str, network: str) -> Callable[[Compose], None]:
+    return lambda compose: compose["services"][service]["networks"].remove(network)
+
+
 def _tell(service: str, key: str, value: str) -> Callable[[Compose], None]:
     return lambda compose: compose["services"][service]["environment"].update({key: value})
 
@@ -286,6 +140,11 @@ def _drop(*path: str) -> Callable[[Compose], None]:
 
 def _relabel(compose: Compose) -> None:
     compose["services"]["us-east-1-ingest"]["labels"]["sankofa.region"] = "eu-west-1"
+
+
+def _readonly_directory(compose: Compose) -> None:
+    volumes = compose["services"]["us-east-1-query"]["volumes"]
+    volumes[-1] += ":ro"
 
 
 @pytest.mark.parametrize(
@@ -318,6 +177,31 @@ def _relabel(compose: Compose) -> None:
             _tell("us-east-1-org", "SECRET", "${EU_WEST_1_POSTGRES_PASSWORD:?}"),
             "is given a password of EU_WEST_1",
         ),
+        (
+            _tell("us-east-1-rest", "SANKOFA_REST_QUERY_ADDRESS", "us-east-1-ingest:9101"),
+            "SANKOFA_REST_QUERY_ADDRESS of us-east-1-rest leads to us-east-1-ingest, not to us-east-1-query",
+        ),
+        (
+            _tell("us-east-1-rest", "SANKOFA_REST_CELL_ADDRESS", "us-east-1-ingest:9102"),
+            "leads to port 9102 of us-east-1-ingest",
+        ),
+        (
+            _tell("eu-west-1-ingest", "SANKOFA_PROCESS_INTERNAL_ADDRESS", "127.0.0.1:9101"),
+            "SANKOFA_REST_CELL_ADDRESS of eu-west-1-rest leads to port 9101",
+        ),
+        (_tell("us-east-1-org", "SANKOFA_OTHER_URL", "http://elsewhere"), "is checked by nothing"),
+        (
+            _drop("services", "us-east-1-rest", "environment", "SANKOFA_REST_QUERY_ADDRESS"),
+            "us-east-1-rest is not told SANKOFA_REST_QUERY_ADDRESS",
+        ),
+        (
+            _drop("services", "registry", "environment", "SANKOFA_PROCESS_COLLECTOR_ADDRESS"),
+            "registry is not told SANKOFA_PROCESS_COLLECTOR_ADDRESS",
+        ),
+        (_leave("router", "eu-west-1-telemetry"), "router and eu-west-1-collector share no network"),
+        (_leave("af-south-1-org", "federated"), "af-south-1-org share no network (org_address)"),
+        (_drop("services", "us-east-1-query", "pid"), "us-east-1-query has process ids of its own"),
+        (_readonly_directory, "us-east-1-query can't read and lock"),
         (_drop("services", "af-south-1-query"), "af-south-1-query is missing"),
         (_drop("services", "eu-west-1-jaeger", "healthcheck"), "eu-west-1-jaeger has no health check"),
         (_drop("services", "eu-west-1-ingest", "expose"), "port 9101 (internal) of eu-west-1-ingest"),
@@ -333,3 +217,25 @@ def test_a_file_that_mixes_regions_or_leaves_something_out_is_refused(
 ) -> None:
     spoil(compose)
     assert any(what in line for line in violations(compose)), violations(compose)
+
+
+def test_a_catalogue_that_leads_to_another_region_or_target_is_refused(compose: Compose) -> None:
+    """The registry's word is what the regions find each other by."""
+    listed = load(RegistryConfig, section="registry", file=MESH_FILE, overrides={"store_url": "sqlite://"})
+    first, second, *others = listed.catalogue
+    swapped = msgspec.structs.replace(first, federated_address=second.federated_address)
+    alone = msgspec.structs.replace(second, org_address="")
+    found = list(wrong_catalogue(compose, (swapped, alone, *others)))
+    assert any(f"leads to {second.id}-ingest, not to {first.id}-ingest" in line for line in found)
+    assert any(f"leads to nobody, not to {second.id}-org" in line for line in found)
+
+
+def test_the_locks_of_the_image_name_no_package_host_and_pin_what_the_tests_ran_with() -> None:
+    everything = _pins("requirements.lock")
+    for lock in ("requirements-run.lock", "requirements-build.lock"):
+        assert "://" not in (ROOT / lock).read_text() and _pins(lock).items() <= everything.items()
+    assert not {"pytest", "mypy", "uv", "hatchling"} & _pins("requirements-run.lock").keys()
+
+
+def _pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"(?m)^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", (ROOT / lock).read_text()))
