@@ -32,7 +32,7 @@ class AccessServicer(AccessServiceServicer):
         access = await self._records.access(request.project_region, after_seq=None)
         for message in _messages(access.rows):
             yield message
-        yield WatchResponse(complete=True)
+        yield WatchResponse(complete=True, epoch=access.seq)
         while True:
             await self._changes.wait_beyond(seen, self._heartbeat_s)
             seen, after = self._changes.count, access.seq

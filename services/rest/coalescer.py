@@ -46,6 +46,7 @@ class _Waiting(msgspec.Struct):
     item: AppendItem
     size_bytes: int
     answer: asyncio.Future[AppendResult]
+    alone: bool = False
 
 
 class Coalescer:
@@ -182,26 +183,30 @@ class Coalescer:
             await stream.write(AppendRequest(items=[waiting.item for waiting in frame]))
         except CrossingRefused as refused:
             self._sent = {}
-            await self._refuse(stream, frame, refused)
+            self._refuse(frame, refused)
             return
         async with asyncio.timeout(self._timeout_s):
             await self._acked.wait()
 
-    async def _refuse(self, stream: FrameStream, frame: list[_Waiting], refused: CrossingRefused) -> None:
-        """The guard refused the frame, unsent, for one of its requests: the others go again, one by one."""
-        if len(frame) > 1:
-            for waiting in frame:
-                await self._exchange(stream, [waiting])
-        elif not frame[0].answer.done():
-            frame[0].answer.set_exception(refused)
+    def _refuse(self, frame: list[_Waiting], refused: CrossingRefused) -> None:
+        """The guard refused the frame, unsent, for one of its requests: each goes again, by itself."""
+        if len(frame) == 1:
+            if not frame[0].answer.done():
+                frame[0].answer.set_exception(refused)
+            return
+        for waiting in reversed(frame):
+            waiting.alone = True
+            self._waiting.appendleft(waiting)
+            self._waiting_bytes += waiting.size_bytes
 
     def _next_frame(self) -> list[_Waiting]:
         """What waits, up to the frame's size and always at least one; nobody waits for a cancelled one."""
         frame: list[_Waiting] = []
         size_bytes = 0
         while self._waiting:
-            size_bytes += self._waiting[0].size_bytes
-            if frame and size_bytes > self._max_frame_bytes:
+            following = self._waiting[0]
+            size_bytes += following.size_bytes
+            if frame and (size_bytes > self._max_frame_bytes or following.alone or frame[0].alone):
                 break
             waiting = self._waiting.popleft()
             self._waiting_bytes -= waiting.size_bytes

@@ -72,10 +72,11 @@ def put_access(txn: Transaction, databases: Databases, primary_region: str, row:
         txn.put(key, encode((row.org_id, row.role, row.home_region, row.epoch)), db=databases["access"])
 
 
-def drop_access(txn: Transaction, databases: Databases, primary_region: str) -> None:
-    """Removes all access rows of a primary region."""
+def drop_access(txn: Transaction, databases: Databases, primary_region: str, epoch: int) -> None:
+    """Removes the access rows of a primary region that are not newer than `epoch`."""
     prefix = joined(primary_region, "")
     with txn.cursor(databases["access"]) as cursor:
         found = cursor.set_range(prefix)
         while found and cursor.key().startswith(prefix):
-            found = cursor.delete()
+            newer = decode_access(cursor.value())[3] > epoch
+            found = cursor.next() if newer else cursor.delete()

@@ -158,12 +158,12 @@ class LmdbDirectory(DirectoryReader):
 
         await self._write(write)
 
-    async def replace_access(self, primary_region: str, rows: Iterable[AccessFact]) -> None:
-        """Takes the whole list of a primary region: its rows that are not in it are gone."""
+    async def replace_access(self, primary_region: str, rows: Iterable[AccessFact], epoch: int) -> None:
+        """Takes the whole list of a primary region as of `epoch`: older rows that are not in it are gone."""
         rows = [row for row in rows if row.role != ProjectRole.PROJECT_ROLE_UNSPECIFIED]
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
-            drop_access(txn, self._db, primary_region)
+            drop_access(txn, self._db, primary_region, epoch)
             for row in rows:
                 put_access(txn, self._db, primary_region, row)
 

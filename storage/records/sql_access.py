@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.directory import AccessFact
@@ -90,4 +90,20 @@ async def read_access(connection: AsyncConnection, region: str, after_seq: int |
         AccessFact(row.user_id, row.project_id, row.org_id, row.role, row.home_region, row.seq)
         for row in await connection.execute(query.where(wanted))
     ]
-    return AccessChanges(seq, rows)
+    return AccessChanges(
+        seq, rows if after_seq is not None else [*rows, *await _permitted(connection, region)]
+    )
+
+
+async def _permitted(connection: AsyncConnection, region: str) -> list[AccessFact]:
+    """What tickets have granted to creators: a list without it would take it back too early."""
+    creators = select(org_projects, members.c.home_region).join(
+        members,
+        and_(members.c.org_id == org_projects.c.org_id, members.c.user_id == org_projects.c.created_by),
+    )
+    pending = creators.where(org_projects.c.region == region, org_projects.c.state == "pending")
+    admin = ProjectRole.PROJECT_ROLE_ADMIN
+    return [
+        AccessFact(row.created_by, row.project_id, row.org_id, admin, row.home_region, 0)
+        for row in await connection.execute(pending)
+    ]

@@ -211,9 +211,11 @@ async def test_access_rows_follow_their_epoch_and_the_full_list(open_directory: 
     await directory.put_access(US, [access(role=ProjectRole.PROJECT_ROLE_UNSPECIFIED, epoch=6)])
     await directory.put_access(US, [access(epoch=5)])
     assert directory.access("usr_1", "proj_1") is None, "a late row of an older epoch gave the role back"
-    await directory.replace_access(US, [access("usr_3")])
+    await directory.put_access(US, [access("usr_4", epoch=8)])
+    await directory.replace_access(US, [access("usr_3")], 7)
     assert directory.access("usr_2", "proj_1") is None
     assert directory.access("usr_3", "proj_1") == access("usr_3")
+    assert directory.access("usr_4", "proj_1") == access("usr_4", epoch=8), "it is newer than the list"
 
 
 async def test_access_rows_are_fresh_for_the_lease_and_not_longer(open_directory: Open) -> None:

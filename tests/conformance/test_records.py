@@ -239,7 +239,8 @@ async def test_access_rows_appear_with_the_project_and_follow_every_change_of_a_
     await orgs.sign_up(account(), org(), "hint")
     await orgs.put_member("org_1", "usr_bob", OrgRole.ORG_ROLE_MEMBER, US)
     await orgs.add_pending(org_project())
-    assert (await orgs.access(US, after_seq=None)).rows == []
+    permitted = await orgs.access(US, after_seq=None)
+    assert [(row.user_id, row.epoch) for row in permitted.rows] == [("usr_ada", 0)], "by its ticket"
     assert await orgs.complete("org_1", "proj_1") and await orgs.complete("org_1", "proj_1")
     full = await orgs.access(US, after_seq=None)
     assert [(row.user_id, row.role) for row in full.rows] == [("usr_ada", ProjectRole.PROJECT_ROLE_ADMIN)]

@@ -17,8 +17,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         yield running
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these tests run in one worker, one mesh after the other: a mesh takes a dozen processes."""
+    """All of these tests run in one worker, one mesh after the other: a mesh takes a dozen processes.
+
+    First of its kind: pytest-xdist reads the groups in the same hook.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)

@@ -47,9 +47,10 @@ def test_an_orphan_that_another_process_reports_meanwhile_is_passed_over(tmp_pat
     """Before: the process that came second died of it."""
     for requests in (1, 2, 3):
         killed(tmp_path, requests)
-    first, second = open_ledger(tmp_path).orphans(), open_ledger(tmp_path).orphans()
+    one, two = open_ledger(tmp_path), open_ledger(tmp_path)
+    first = one.orphans()
     held, _ = next(first)
-    taken = [path for path, _ in second]
+    taken = [path for path, _ in two.orphans()]
     assert len(taken) == 2 and held not in taken
     for path in taken:
         path.unlink()

@@ -27,8 +27,8 @@ _AWAY = (SankofaError, TimeoutError)
 class AccessWriter(Directory, Protocol):
     """The cell's directory, as its one writer sees it."""
 
-    async def replace_access(self, primary_region: str, rows: Iterable[AccessFact]) -> None:
-        """Takes the whole list of a primary region."""
+    async def replace_access(self, primary_region: str, rows: Iterable[AccessFact], epoch: int) -> None:
+        """Takes the whole list of a primary region as it was at `epoch`."""
 
     async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:
         """Takes changed rows of a primary region."""
@@ -91,7 +91,7 @@ class AccessFeed:
                     full += rows
                     if not message.complete:
                         continue
-                    await self._directory.replace_access(primary_region, full)
+                    await self._directory.replace_access(primary_region, full, message.epoch)
                     full = None
                 elif rows:
                     await self._directory.put_access(primary_region, rows)

@@ -199,12 +199,14 @@ class WatchRequest(_message.Message):
     def __init__(self, primary_region: _Optional[str] = ..., project_region: _Optional[str] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("rows", "complete")
+    __slots__ = ("rows", "complete", "epoch")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[AccessRow]
     complete: bool
-    def __init__(self, rows: _Optional[_Iterable[_Union[AccessRow, _Mapping]]] = ..., complete: _Optional[bool] = ...) -> None: ...
+    epoch: int
+    def __init__(self, rows: _Optional[_Iterable[_Union[AccessRow, _Mapping]]] = ..., complete: _Optional[bool] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class AccessRow(_message.Message):
     __slots__ = ("user_id", "project_id", "org_id", "role", "home_region", "epoch")
