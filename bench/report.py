@@ -21,7 +21,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One load beside its floor. Rates are of events; `ratio` is `per_second` through `floor_per_second`.
 
     `stored_per_second` reckons until the last of them was in the analytics store. `refused` requests were
-    answered with an error, `broken` ones lost their connection. CPU seconds are for a million events.
+    answered with an error, `broken` ones not at all: they may be stored. CPU seconds: per million events.
     """
 
     what: str
@@ -43,7 +43,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `equal`: the store holds exactly the events that were acknowledged."""
+    """One run. `equal`: the store holds exactly the events that were acknowledged.
+
+    `unanswered` events were refused or got no answer: some of them may be stored all the same.
+    """
 
     generator: str
     generator_version: str
@@ -55,6 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     rows: list[Row]
     acknowledged: int
+    unanswered: int
     stored: int
     equal: bool
 
@@ -79,7 +83,8 @@ def show(report: Report, console: Console) -> None:
         console.print("The folder is in memory: nothing here was made durable. Use --folder.", style="yellow")
     style, verdict = ("green", "equal") if report.equal else ("bold red", "NOT EQUAL")
     console.print(
-        f"acknowledged {report.acknowledged:,}, stored {report.stored:,}: [{style}]{verdict}[/]",
+        f"acknowledged {report.acknowledged:,}, stored {report.stored:,}: [{style}]{verdict}[/]"
+        f" ({report.unanswered:,} more events refused or unanswered)",
         highlight=False,
     )
 

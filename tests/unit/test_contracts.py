@@ -10,12 +10,12 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
-from sankofa.residency.v1 import options_pb2
-from sankofa.residency.v1.error_pb2 import ErrorReason
-from sankofa.residency.v1.options_pb2 import DataClass, Plane, Subject
 
 from mesh.errors import TABLE
 from mesh.planes import plane_of, shape_of
+from sankofa.residency.v1 import options_pb2
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from sankofa.residency.v1.options_pb2 import DataClass, Plane, Subject
 
 PROTOS = Path(__file__).parents[2] / "protos"
 HIGHEST = {

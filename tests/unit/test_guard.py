@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from mesh.directory import OrgFact
+from mesh.errors import CrossingRefused
+from mesh.guard import Guard
+from mesh.planes import THIRD_PARTY, plane_of
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest
 from sankofa.ingest.v1.project_pb2 import GetProjectRequest
 from sankofa.org.v1.org_pb2 import ListProjectsRequest, LoginRequest, SignUpRequest
@@ -10,11 +15,6 @@ from sankofa.query.v1.query_pb2 import ListEventsRequest, Scope
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from sankofa.residency.v1.ledger_pb2 import ListEdgesRequest, SweepRequest
 from sankofa.residency.v1.options_pb2 import Plane
-
-from mesh.directory import OrgFact
-from mesh.errors import CrossingRefused
-from mesh.guard import Guard
-from mesh.planes import THIRD_PARTY, plane_of
 from tests.support.nodes import EU, US, MemoryDirectory
 
 DIRECTORY = MemoryDirectory(
