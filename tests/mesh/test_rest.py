@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -301,10 +302,24 @@ async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Recorded) 
     assert [(await task).status_code for task in (stays, also_stays)] == [200, 200]
 
 
-async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Recorded) -> None:
+def _lose_the_pin_of_a_project(shim: Recorded) -> None:
+    """Of the project of the key "sk_lost"."""
     shim.directory.projects["proj_lost"] = ProjectFact("proj_lost", "org_1", "Lost", "active")
     live = Environment.ENVIRONMENT_LIVE
     shim.directory.keys[sha256(b"sk_lost").digest()] = KeyFact("key_9", "proj_lost", live, EU)
+
+
+class OneAtATime(asyncio.Event):
+    """Lets one waiter through each time it is set."""
+
+    async def wait(self) -> Literal[True]:
+        await super().wait()
+        self.clear()
+        return True
+
+
+async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Recorded) -> None:
+    _lose_the_pin_of_a_project(shim)
     shim.cell.gate.clear()
     first = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
@@ -312,6 +327,26 @@ async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_
     await until(lambda: shim.waiting() == 2)
     shim.cell.gate.set()
     assert [(await task).status_code for task in (first, lost, good)] == [200, 403, 200]
+
+
+async def test_a_stream_that_breaks_while_a_refused_frame_goes_again_leaves_nobody_waiting(
+    shim: Recorded,
+) -> None:
+    _lose_the_pin_of_a_project(shim)
+    gate = shim.cell.gate = OneAtATime()
+    first = asyncio.create_task(shim.track())
+    await until(lambda: shim.cell.frames)
+    keys = ("sk_lost", LIVE, LIVE, LIVE)
+    others = [asyncio.create_task(shim.track(key=key)) for key in keys]
+    await until(lambda: shim.waiting() == 4)
+    gate.set()
+    await until(lambda: len(shim.cell.frames) == 2)
+    shim.cell.cut = True
+    gate.set()
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(first, *others)
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses[0], sorted(statuses[1:])) == (200, [403, 503, 503, 503])
 
 
 async def test_a_sampled_request_passes_its_trace_on_and_spans_hold_no_values(shim: Recorded) -> None:
