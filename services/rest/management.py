@@ -145,8 +145,9 @@ class Management:
             AuthorizeCreateRequest(org_id=body.org_id, name=body.name, region=region),
             token=token,
         )
+        # Without the user's token: the ticket says all that the project's region needs to know.
         made = await self._cells.call(
-            projects.Provision, ProvisionRequest(region=region, ticket=permitted.ticket), token=token
+            projects.Provision, ProvisionRequest(region=region, ticket=permitted.ticket)
         )
         completion = CompleteCreateRequest(org_id=body.org_id, project_id=permitted.project_id)
         try:

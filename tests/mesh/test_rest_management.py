@@ -154,8 +154,12 @@ async def test_a_project_is_created_by_ticket_and_its_secrets_come_straight_from
         "live": "sk_live_new",
         "test": "sk_test_new",
     }
-    steps = [f"AuthorizeCreate New {US}", "Provision ticket", "CompleteCreate proj_new"]
-    assert mesh.elsewhere.asked == [(step, "tok") for step in steps]
+    steps = [
+        (f"AuthorizeCreate New {US}", "tok"),
+        ("Provision ticket", None),
+        ("CompleteCreate proj_new", "tok"),
+    ]
+    assert mesh.elsewhere.asked == steps
 
 
 async def test_a_project_whose_organisation_can_not_be_told_is_still_shown_with_its_keys(mesh: Mesh) -> None:
