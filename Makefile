@@ -24,7 +24,7 @@ demo: $(STAMP)  ## Run the demonstration on a running mesh, or on one of its own
 	$(BIN)/residency demo
 
 test: $(STAMP)  ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 check: $(STAMP) format lint types imports contracts gen-check test  ## Everything CI checks
 

@@ -12,18 +12,15 @@ from tests.support.running import RunningMesh, fresh_mesh
 
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
-    """A running mesh of four regions, every trace kept. With xdist: only in the group "mesh"."""
+    """A running mesh of four regions, every trace kept."""
     with fresh_mesh(tmp_path_factory.mktemp("shared")) as running:
         yield running
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these tests run in one worker, one mesh after the other: a mesh takes a dozen processes.
-
-    First of its kind: pytest-xdist reads the groups in the same hook.
-    """
+    """Everything in this folder starts real processes; it takes longest, so it goes first."""
+    here = Path(__file__).parent
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
+    items.sort(key=lambda item: here not in item.path.parents)
