@@ -29,19 +29,15 @@ TELLS = {
 """Setting → what it names: a service, and its port: a number, or a side that the module table knows."""
 
 PROCESS = ("SANKOFA_PROCESS_CELL_ADDRESS", "SANKOFA_PROCESS_COLLECTOR_ADDRESS")
-CELL = (
-    *PROCESS,
-    "SANKOFA_PROCESS_REGISTRY_ADDRESS",
-    "SANKOFA_CELL_ANALYTICS_URL",
-    "SANKOFA_CELL_RECORDS_URL",
-)
+FED = (*PROCESS, "SANKOFA_PROCESS_REGISTRY_ADDRESS")
+RECORDS, ANALYTICS = "SANKOFA_CELL_RECORDS_URL", "SANKOFA_CELL_ANALYTICS_URL"
 NEEDED = {
     "registry": (*PROCESS, "SANKOFA_REGISTRY_STORE_URL"),
-    "router": (*PROCESS, "SANKOFA_PROCESS_REGISTRY_ADDRESS", "SANKOFA_ROUTER_REGISTRY_ADDRESS"),
+    "router": (*FED, "SANKOFA_ROUTER_REGISTRY_ADDRESS"),
     "edge": ("SANKOFA_EDGE_ROUTER_ADDRESS", "SANKOFA_EDGE_UPSTREAMS"),
-    "ingest": CELL,
-    "query": CELL,
-    "org": CELL,
+    "ingest": (*FED, RECORDS, ANALYTICS),
+    "query": (*PROCESS, ANALYTICS),
+    "org": (*FED, RECORDS),
     "rest": (
         *PROCESS,
         "SANKOFA_REST_CELL_ADDRESS",
@@ -70,6 +66,8 @@ def wrong_addresses(compose: Compose) -> Iterator[str]:
         for key in NEEDED.get(_kind(service, name), ()):
             if key not in told:
                 yield f"{name} is not told {key}"
+        for key in {RECORDS, ANALYTICS} & told.keys() - {*NEEDED.get(_kind(service, name), ())}:
+            yield f"{name} is given a store that it does not use by {key}"
         for key, value in told.items():
             if key in TELLS:
                 kind, port = TELLS[key]

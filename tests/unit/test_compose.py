@@ -198,6 +198,10 @@ def _readonly_directory(compose: Compose) -> None:
             _drop("services", "registry", "environment", "SANKOFA_PROCESS_COLLECTOR_ADDRESS"),
             "registry is not told SANKOFA_PROCESS_COLLECTOR_ADDRESS",
         ),
+        (
+            _tell("us-east-1-rest", "SANKOFA_CELL_RECORDS_URL", "postgresql://x@us-east-1-postgres:5432/x"),
+            "us-east-1-rest is given a store that it does not use",
+        ),
         (_leave("router", "eu-west-1-telemetry"), "router and eu-west-1-collector share no network"),
         (_leave("af-south-1-org", "federated"), "af-south-1-org share no network (org_address)"),
         (_drop("services", "us-east-1-query", "pid"), "us-east-1-query has process ids of its own"),
