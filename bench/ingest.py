@@ -35,7 +35,7 @@ class Ingest:
         self._target = target
         self._seconds, self._rounds = seconds, rounds
         self._say = say
-        self.acknowledged = 0
+        self.acknowledged = self.unanswered = 0
 
     async def rows(self, connections: Sequence[int]) -> list[Row]:
         """Every row: single events for each number of connections, then batches."""
@@ -93,6 +93,7 @@ class Ingest:
     ) -> Measured:
         found = await self._target.measure(path, bodies, connections=connections, seconds=seconds)
         self.acknowledged += found.load.requests * size
+        self.unanswered += (found.load.refused + found.load.broken) * size
         return found
 
     def _bodies(self, name: str, bodies: Iterable[bytes]) -> Path:
@@ -128,6 +129,7 @@ async def run_ingest(
         rounds=rounds,
         rows=rows,
         acknowledged=bench.acknowledged,
+        unanswered=bench.unanswered,
         stored=stored,
         equal=stored == bench.acknowledged,
     )

@@ -15,8 +15,8 @@ import msgspec
 
 PACKAGE: Final = "wrk"
 SCRIPT: Final = Path(__file__).with_name("load.lua")
-TAIL_S: Final = 1
-"""wrk runs on for so long after the last request was sent; the script measures without it."""
+TAIL_S: Final = 60
+"""How long the last answers may take; the script ends wrk as soon as all are there."""
 
 EVENT_BYTES: Final = 320
 _VARIANTS: Final = 997
@@ -27,6 +27,7 @@ class WrkMissing(ValueError):
 
 
 class _Counted(msgspec.Struct):
+    sent: int
     answers: int
     refused: int
     broken: int
@@ -41,6 +42,7 @@ class _Counted(msgspec.Struct):
 class Load:
     """What a load saw. `requests` were answered with 200 or 202, `refused` with an error.
 
+    `broken` ones were sent and never answered: whether they are stored, nobody was told.
     `begun_s` is the first request's time, on the clock of `time.monotonic`; latencies are of the answers.
     """
 
@@ -84,10 +86,20 @@ class Wrk:
         self, url: str, path: str, *, key: str, bodies: Path, connections: int, seconds: float
     ) -> Load:
         """Posts the lines of `bodies` for `seconds`. Raises RuntimeError where wrk itself fails."""
-        wrk = ("-t1", f"-c{connections}", f"-d{int(seconds) + 1 + TAIL_S}s", "--timeout", "30s")
+        wrk = ("-t1", f"-c{connections}", f"-d{int(seconds) + TAIL_S}s", "--timeout", f"{TAIL_S}s")
         before = _children_cpu_s()
         said, code, errors = await _run(
-            self.binary, *wrk, "-s", str(SCRIPT), url, "--", str(seconds), path, key, str(bodies)
+            self.binary,
+            *wrk,
+            "-s",
+            str(SCRIPT),
+            url,
+            "--",
+            str(seconds),
+            str(connections),
+            path,
+            key,
+            str(bodies),
         )
         _, mark, result = said.partition("RESULT ")
         if code or not mark:
@@ -96,7 +108,7 @@ class Wrk:
         return Load(
             requests=counted.answers - counted.refused,
             refused=counted.refused,
-            broken=counted.broken,
+            broken=max(counted.sent - counted.answers, counted.broken),
             begun_s=counted.begun,
             seconds=counted.seconds,
             p50_ms=counted.p50_us / 1000,
