@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli.process import Process
+from mesh.config import ConfigError
 from mesh.ledger import EdgeKey
 from mesh.tasks import background
 from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, SIDE_SERVER, VERDICT_ALLOWED, Side
@@ -87,9 +88,9 @@ async def _query(process: Process) -> None:
     from services.query.config import QueryConfig
 
     config = process.settings.load(QueryConfig, "query")
+    engine = await open_engine(process, config.limits())
     if "ingest" not in process.targets:
         process.directory = await _read_directory(process)
-    engine = await open_engine(process, config.limits())
     process.services += await build(config=config, node=process.node(), stack=process.stack, engine=engine)
 
 
@@ -197,19 +198,26 @@ async def _fed_directory(process: Process) -> LmdbDirectory:
 
 async def _read_directory(process: Process) -> LmdbDirectory:
     """The region's directory, which its ingest process makes and keeps: waits for that, a minute at most."""
-    from storage.directory.environment import DirectoryMissing
     from storage.directory.lmdb import LmdbDirectory
 
     open_ = partial(LmdbDirectory.open, process.data_dir / "directory", region=process.region, readonly=True)
-    async with asyncio.timeout(DIRECTORY_WAIT_S):
-        while True:
-            try:
-                directory = await asyncio.to_thread(open_)
-            except DirectoryMissing:
-                await asyncio.sleep(DIRECTORY_POLL_S)
-            else:
-                process.stack.callback(directory.close)
-                return directory
+    try:
+        async with asyncio.timeout(DIRECTORY_WAIT_S):
+            directory = await _once_made(open_)
+    except TimeoutError:
+        raise ConfigError(f"no directory in {process.data_dir}: start the region's ingest first") from None
+    process.stack.callback(directory.close)
+    return directory
+
+
+async def _once_made(open_: Callable[[], LmdbDirectory]) -> LmdbDirectory:
+    from storage.directory.environment import DirectoryMissing
+
+    while True:
+        try:
+            return await asyncio.to_thread(open_)
+        except DirectoryMissing:
+            await asyncio.sleep(DIRECTORY_POLL_S)
 
 
 def _transit(process: Process, side: Side, other: str) -> Callable[[int], None]:
