@@ -70,7 +70,8 @@ class AccessFeed:
                 try:
                     await self._watch(primary.id, AccessServiceStub(channel))
                 except _AWAY as error:
-                    _log.info("the access feed of %s ended (%s): trying again", primary.id, error)
+                    level = logging.INFO if retry_s == FIRST_RETRY_S else logging.DEBUG
+                    _log.log(level, "the access feed of %s ended (%s): trying again", primary.id, error)
                 if asyncio.get_running_loop().time() - began > LAST_RETRY_S:
                     retry_s = FIRST_RETRY_S
                 await asyncio.sleep(retry_s)
