@@ -9,7 +9,7 @@ The order is fixed, and each step has its reason:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -66,13 +66,18 @@ class Hop:
                 pass
         return refused
 
-    def begin(self, key: EdgeKey, message: Message | None, *, less: int = 0) -> None:
-        """Counts a message's requests, `less` those counted apart; a stream refused at its opening is one."""
+    def begin(self, key: EdgeKey, message: Message | None, *, refused: Sequence[Message] = ()) -> None:
+        """Counts a message, without the requests in it that were refused: those are counted apart.
+
+        A stream that is refused at its opening counts as a request.
+        """
         if message is None:
             self.ledger.begin(key, requests=1, rows=0, size=0)
-        else:
-            size, rows = message.ByteSize(), rows_in(message)
-            self.ledger.begin(key, requests=requests_in(message) - less, rows=rows, size=size)
+            return
+        requests, rows, size = requests_in(message), rows_in(message), message.ByteSize()
+        for item in refused:
+            requests, rows, size = requests - 1, rows - rows_in(item), size - item.ByteSize()
+        self.ledger.begin(key, requests=requests, rows=rows, size=size)
 
     def answer(self, key: EdgeKey, message: Message, *, requests: int) -> None:
         """Counts a message that answers `requests` requests."""

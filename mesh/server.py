@@ -284,7 +284,7 @@ class _FrameHop:
         self._hop, self._key, self._streams = hop, key, streams
         self._span = ExitStack()
         self._frame: Message | None = None
-        self._refused = 0
+        self._refused: list[Message] = []
 
     async def arriving(self, frames: AsyncIterator[Message]) -> AsyncIterator[Message]:
         arriving = aiter(frames)
@@ -293,13 +293,14 @@ class _FrameHop:
                 frame = await anext(arriving, None)
             if frame is None:
                 return
-            self._frame, self._refused = frame, 0
+            self._frame, self._refused = frame, []
             self._span.enter_context(self._hop.frame_span(self._key, frame))
             yield frame
 
     def admit(self, item: Message) -> SankofaError | None:
         refused = self._hop.admit(self._key, item)
-        self._refused += refused is not None
+        if refused is not None:
+            self._refused.append(item)
         return refused
 
     def answered(self, response: Message) -> None:
@@ -309,7 +310,7 @@ class _FrameHop:
     def _end(self) -> None:
         self._span.close()
         if self._frame is not None:
-            self._hop.begin(self._key, self._frame, less=self._refused)
+            self._hop.begin(self._key, self._frame, refused=self._refused)
             self._frame = None
 
     def __enter__(self) -> _FrameHop:

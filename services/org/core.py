@@ -240,5 +240,5 @@ class Orgs:
 
 
 def _require_name(field: str, name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInput(detail=f"{field} must have 1 to {MAX_NAME} characters")
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise InvalidInput(detail=f"{field} must have 1 to {MAX_NAME} printable characters")

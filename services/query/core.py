@@ -13,6 +13,9 @@ from services.query.identities import Identities
 from services.query.pages import cursor_of, place_of
 from storage.analytics.queries import Counts, Filter, Position, Scope, StoredEvent, Trait
 
+MAX_PAGE_BYTES = 24 << 20
+"""Property bags in one page; with one bag of 32 MiB on top it stays below the largest message of 64 MiB."""
+
 
 class EventStore(Protocol):
     """What the answers need; storage.analytics.queries says what each returns."""
@@ -59,9 +62,9 @@ class Answers:
         after = place_of(cursor, Position)
         which = await self._of_person(scope, which, person)
         found = await self._store.events(scope, which, after=after, limit=limit + 1)
-        if len(found) <= limit:
-            return found, ""
-        page = found[:limit]
+        page = _that_fits(found[:limit])
+        if len(page) == len(found):
+            return page, ""
         return page, cursor_of(Position(page[-1].timestamp_ms, page[-1].id))
 
     async def names(self, scope: Scope, which: Filter, *, person: str) -> list[tuple[str, int]]:
@@ -108,6 +111,16 @@ class Answers:
         for trait in await self._store.traits(scope, [one for ids in people for one in ids]):
             traits.setdefault(trait.distinct_id, []).append(trait)
         return [_merged(ids, [trait for one in ids for trait in traits.get(one, ())]) for ids in people]
+
+
+def _that_fits(events: list[StoredEvent]) -> list[StoredEvent]:
+    """As many as fit in one answer, at least one: the next page begins where this one had to end."""
+    size = 0
+    for place, event in enumerate(events):
+        size += len(event.properties) + len(event.default_properties)
+        if size > MAX_PAGE_BYTES and place:
+            return events[:place]
+    return events
 
 
 def _of_ids(which: Filter, identities: Identities, person: str) -> Filter:

@@ -66,8 +66,8 @@ class Registry:
         await self._note(position)
         return position
 
-    async def find_login_hint(self, hint: str) -> str | None:
-        """The home region of an account."""
+    async def find_login_hint(self, hint: str) -> tuple[SignedRow, SignedRow] | None:
+        """The row that says where an account is, and its signer's."""
         return await self._store.find_login_hint(hint)
 
     async def watch(self, known: Position, region: str | None) -> AsyncIterator[WatchResponse]:

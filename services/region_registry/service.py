@@ -31,7 +31,10 @@ class RegistryService(RegistryServiceServicer):
         self, request: pb.FindLoginHintRequest, context: Context
     ) -> pb.FindLoginHintResponse:
         """Finds the home region of an account."""
-        return pb.FindLoginHintResponse(region=await self._registry.find_login_hint(request.hint) or "")
+        found = await self._registry.find_login_hint(request.hint)
+        return (
+            pb.FindLoginHintResponse(row=found[0], signer=found[1]) if found else pb.FindLoginHintResponse()
+        )
 
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
         """Streams a snapshot and then every change. Any region may watch all: they are routing facts."""

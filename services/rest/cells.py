@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -9,16 +10,19 @@ from google.protobuf.message import Message
 
 from mesh.client import GuardedChannel
 from mesh.directory import Directory, RegionFact
-from mesh.errors import Conflict, InvalidInput, Unavailable
+from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from mesh.node import Node
 from mesh.regions import GLOBAL
+from mesh.signing import RowVerifier
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
+from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Cells:
@@ -37,6 +41,7 @@ class Cells:
         self._node = node
         self._timeout_s = timeout_s
         self._directory = directory
+        self._rows = RowVerifier(node.credentials.authorities)
         self._channels: dict[tuple[str, str], GuardedChannel] = {}
         self.internal: GuardedChannel = node.channel(node.region, cell_address)
         self._registry: GuardedChannel = node.channel(GLOBAL, registry_address)
@@ -53,6 +58,26 @@ class Cells:
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""
         return ProjectServiceStub(await self._channel(region, lambda fact: fact.federated_address))
+
+    async def home_of(self, hint: str) -> str | None:
+        """The home region of an account, as that region itself has signed it; None for no such account.
+
+        The registry is not believed: an e-mail and a password go where this says. Raises Unavailable.
+        """
+        found = await self.call(self.registry.FindLoginHint, FindLoginHintRequest(hint=hint))
+        if not found.HasField("row"):
+            return None
+        try:
+            self._rows.add(found.signer)
+            self._rows.check(found.row)
+        except Forbidden as error:
+            log.error("the registry's answer about an account is not signed by its region: %s", error)
+            raise Unavailable() from None
+        if found.row.row.login_hint.hint != hint:
+            log.error("the registry answered about another account than it was asked for")
+            raise Unavailable()
+        home: str = found.row.row.region
+        return home
 
     async def call(self, rpc: Callable[..., Awaitable[T]], request: Message, *, token: str = "") -> T:
         """Calls with the shim's deadline, and the caller's token where there is one. Raises SankofaError."""

@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mesh.access import authorise
 from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
 from mesh.tokens import USER, verify
@@ -32,10 +33,10 @@ from sankofa.org.v1.org_pb2 import (
     LoginRequest,
     LoginResponse,
     OrgRole,
+    ProjectRole,
     SignUpRequest,
     SignUpResponse,
 )
-from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
@@ -118,11 +119,11 @@ class Management:
         """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
         body = await read_json(http, Login)
         hint = self._hint_of(body.email)
-        found = await self._cells.call(self._cells.registry.FindLoginHint, FindLoginHintRequest(hint=hint))
-        if not found.region:
+        home = await self._cells.home_of(hint)
+        if home is None:
             raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
         request = LoginRequest(hint=hint, email=body.email, password=body.password)
-        signed = await self._cells.call((await self._cells.org(found.region)).Login, request)
+        signed = await self._cells.call((await self._cells.org(home)).Login, request)
         return reply(_session(signed))
 
     async def list_projects(self, http: HttpRequest) -> Response:
@@ -130,7 +131,7 @@ class Management:
         token, org_id = bearer(http), http.query_params.get("org_id", "")
         if not org_id:
             raise InvalidInput(detail="org_id is required")
-        org = await self._cells.org(await self._primary(org_id))
+        org = await self._cells.org(await self._primary(token, org_id))
         listed = await self._cells.call(org.ListProjects, ListProjectsRequest(org_id=org_id), token=token)
         return reply({"ok": True, "projects": [render.org_project(each) for each in listed.projects]})
 
@@ -138,7 +139,7 @@ class Management:
         """Ticket from the organisation's primary region, project and keys from the chosen one."""
         token, body = bearer(http), await read_json(http, NewProject)
         region = body.region or self._default_region()
-        org = await self._cells.org(await self._primary(body.org_id))
+        org = await self._cells.org(await self._primary(token, body.org_id))
         projects = await self._cells.projects(region)
         permitted = await self._cells.call(
             org.AuthorizeCreate,
@@ -168,8 +169,8 @@ class Management:
 
     async def change_project(self, http: HttpRequest) -> Response:
         """Refuses: the region never changes, and nothing else of a project can be changed here."""
-        bearer(http)
-        self._project(http)
+        project_id = self._project(http)
+        authorise(self._directory, bearer(http), project_id, ProjectRole.PROJECT_ROLE_ADMIN, False)
         if "region" in await read_json(http, dict[str, msgspec.Raw]):
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_IMMUTABLE)
         raise InvalidInput(detail="nothing in the body can be changed")
@@ -222,7 +223,7 @@ class Management:
     async def get_residency(self, http: HttpRequest) -> Response:
         """Where everything of an organisation is, said by its primary region to its Owners."""
         token, org_id = bearer(http), http.path_params["org_id"]
-        org = await self._cells.org(await self._primary(org_id))
+        org = await self._cells.org(await self._primary(token, org_id))
         found = await self._cells.call(org.GetResidency, GetResidencyRequest(org_id=org_id), token=token)
         projects = [
             {"project_id": each.project_id, "name": each.name, "region": each.region}
@@ -241,8 +242,12 @@ class Management:
             raise Unavailable()
         return region
 
-    async def _primary(self, org_id: str) -> str:
-        """An organisation's primary region; a new one's row may still be on its way. Raises NotFound."""
+    async def _primary(self, token: str, org_id: str) -> str:
+        """An organisation's primary region; a new one's row may still be on its way.
+
+        Who shows no good token is told nothing, and does not wait. Raises Unauthenticated, NotFound.
+        """
+        verify(token, directory=self._directory, audience=USER)
         deadline = asyncio.get_running_loop().time() + _NEW_ORG_WAIT_S
         while (fact := self._directory.org(org_id)) is None:
             if asyncio.get_running_loop().time() >= deadline:

@@ -114,12 +114,17 @@ class RegistryStore:
             return [SignedRow.FromString(signed) for signed in found]
 
     @_to_its_end
-    async def find_login_hint(self, hint: str) -> str | None:
-        """The home region of an account."""
-        table = TABLES["login_hint"]
+    async def find_login_hint(self, hint: str) -> tuple[SignedRow, SignedRow] | None:
+        """The row that says where an account is, and its signer's; None for no such account."""
+        hints, signers = TABLES["login_hint"], TABLES["signer"]
         async with self._transaction(self._engine) as connection:
-            region: str | None = await connection.scalar(select(table.c.region).where(table.c.hint == hint))
-            return region
+            found = await connection.scalar(select(hints.c.signed).where(hints.c.hint == hint))
+            if found is None:
+                return None
+            row = SignedRow.FromString(found)
+            this = (signers.c.region == row.row.region, signers.c.key_id == row.signer_key_id)
+            signer = await connection.scalar(select(signers.c.signed).where(*this))
+            return row, SignedRow.FromString(signer or b"")
 
     @_to_its_end
     async def position(self) -> Position:

@@ -172,7 +172,9 @@ async def test_a_region_gets_only_its_own_pins_and_keys_but_all_orgs_signers_and
 
 async def test_a_login_hint_is_found_by_its_hash_only(store: RegistryStore) -> None:
     await store.put([hint("h", US)])
-    assert await store.find_login_hint("h") == US
+    found = await store.find_login_hint("h")
+    assert found is not None and [each.row.region for each in found] == [US, US]
+    assert found[0].signer_key_id == found[1].row.signer.key_id
     assert await store.find_login_hint("other") is None
 
 

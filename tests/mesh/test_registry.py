@@ -166,7 +166,8 @@ async def test_a_region_writes_its_own_rows_and_everyone_finds_them(mesh: Mesh) 
     assert receipt.seq == 3 and receipt.feed_id
     found = await mesh.stub(US).FindLoginHint(pb.FindLoginHintRequest(hint="h"))
     missing = await mesh.stub(US).FindLoginHint(pb.FindLoginHintRequest(hint="other"))
-    assert (found.region, missing.region) == (EU, "")
+    assert (found.row.row.region, found.signer.row.region) == (EU, EU)
+    assert not missing.HasField("row")
 
 
 async def test_a_region_can_not_write_rows_of_another_not_even_well_signed_ones(mesh: Mesh) -> None:

@@ -24,6 +24,7 @@ from tests.support import rows
 from tests.support.cell import Cell
 from tests.support.nodes import EU, US, MemoryDirectory
 from tests.support.shim import (
+    BEARER,
     DASHBOARD,
     FOREIGN,
     LIVE,
@@ -392,9 +393,11 @@ async def test_a_project_of_another_region_is_not_found_here(shim: Recorded) -> 
 
 
 async def test_a_region_is_never_changed(shim: Recorded) -> None:
-    headers = {"authorization": "Bearer abc"}
-    answer = await shim.http.patch("/api/v1/projects/proj_here", headers=headers, json={"region": US})
+    path, body = "/api/v1/projects/proj_here", {"region": US}
+    answer = await shim.http.patch(path, headers={"authorization": f"Bearer {BEARER}"}, json=body)
     assert (answer.status_code, answer.json()["error"]) == (400, "A project's region is never changed")
+    answer = await shim.http.patch(path, headers={"authorization": "Bearer abc"}, json=body)
+    assert answer.status_code == 401
 
 
 async def test_ready_means_that_the_cell_can_be_reached(shim: Recorded) -> None:

@@ -17,16 +17,18 @@ from mesh.directory import OrgFact, RegionFact
 from mesh.errors import Unavailable
 from mesh.regions import GLOBAL
 from mesh.server import MeshServer
+from mesh.signing import RowSigner
 from sankofa.ingest.v1 import project_pb2, project_pb2_grpc
 from sankofa.org.v1 import org_pb2, org_pb2_grpc
 from sankofa.registry.v1 import registry_pb2, registry_pb2_grpc
+from sankofa.registry.v1.registry_pb2 import LoginHint, Row
 from sankofa.residency.v1.environment_pb2 import Environment
-from tests.support.nodes import AF, US, MemoryDirectory, make_node
-from tests.support.shim import NOWHERE, Running, known_here, service, start_shim, until
+from tests.support.nodes import AF, EU, US, MemoryDirectory, make_node
+from tests.support.shim import BEARER, NOWHERE, Running, known_here, service, start_shim, until
 
 pytestmark = [pytest.mark.network, pytest.mark.disk]
 
-TOKEN = {"authorization": "Bearer tok"}
+TOKEN = {"authorization": f"Bearer {BEARER}"}
 NEW = {"org_id": "org_us", "name": "New", "region": US}
 
 
@@ -39,7 +41,7 @@ class Elsewhere(
     """The federated port of us-east-1, and the registry: remembers what it is asked, and with which token."""
 
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, registry_pb2.FindLoginHintResponse] = field(default_factory=dict)
     away: bool = False
 
     def _ask(self, rpc: str) -> None:
@@ -48,7 +50,7 @@ class Elsewhere(
     async def FindLoginHint(
         self, request: registry_pb2.FindLoginHintRequest, context: Any
     ) -> registry_pb2.FindLoginHintResponse:
-        return registry_pb2.FindLoginHintResponse(region=self.hints.get(request.hint, ""))
+        return self.hints.get(request.hint, registry_pb2.FindLoginHintResponse())
 
     async def Login(self, request: org_pb2.LoginRequest, context: Any) -> org_pb2.LoginResponse:
         self._ask("Login")
@@ -155,9 +157,9 @@ async def test_a_project_is_created_by_ticket_and_its_secrets_come_straight_from
         "test": "sk_test_new",
     }
     steps = [
-        (f"AuthorizeCreate New {US}", "tok"),
+        (f"AuthorizeCreate New {US}", BEARER),
         ("Provision ticket", None),
-        ("CompleteCreate proj_new", "tok"),
+        ("CompleteCreate proj_new", BEARER),
     ]
     assert mesh.elsewhere.asked == steps
 
@@ -182,7 +184,7 @@ async def test_a_region_that_is_not_open_takes_no_project(
 
 
 async def test_a_login_is_judged_by_the_accounts_home_region(mesh: Mesh) -> None:
-    mesh.elsewhere.hints["ada@example.com"] = US
+    mesh.elsewhere.hints["ada@example.com"] = vouched(mesh.pki, US, "ada@example.com")
     body = {"email": "Ada@example.com", "password": "secret"}
     answer = await mesh.http.post("/api/v1/auth/login", json=body)
     assert answer.json() == {
@@ -192,6 +194,28 @@ async def test_a_login_is_judged_by_the_accounts_home_region(mesh: Mesh) -> None
         "orgs": [],
     }
     assert mesh.elsewhere.asked == [("Login", None)]
+
+
+def vouched(pki: Path, region: str, hint: str) -> registry_pb2.FindLoginHintResponse:
+    """A hint's row, signed by a region."""
+    signer = RowSigner.load(pki, region)
+    row = signer.sign(Row(region=region, login_hint=LoginHint(hint=hint)))
+    return registry_pb2.FindLoginHintResponse(row=row, signer=signer.signer_row())
+
+
+async def test_a_password_goes_nowhere_on_the_word_of_the_registry_alone(mesh: Mesh) -> None:
+    honest, other = (vouched(mesh.pki, US, hint) for hint in ("ada@example.com", "eve@example.com"))
+    moved = vouched(mesh.pki, EU, "ada@example.com")
+    moved.row.row.region = US
+    unsigned = registry_pb2.FindLoginHintResponse(row=honest.row)
+    unsigned.row.signature = b""
+    for lie in (other, moved, unsigned):
+        mesh.elsewhere.hints["ada@example.com"] = lie
+        answer = await mesh.http.post(
+            "/api/v1/auth/login", json={"email": "ada@example.com", "password": "x"}
+        )
+        assert answer.status_code == 503
+    assert not mesh.elsewhere.asked
 
 
 async def test_an_unknown_account_is_refused_in_the_words_of_a_wrong_password(mesh: Mesh) -> None:

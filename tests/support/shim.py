@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from mesh.directory import Directory, KeyFact, OrgFact, ProjectFact, RegionFact
+from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.server import MeshServer, Service
+from mesh.tokens import USER, TokenKey
 from sankofa.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult, Command
+from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.query.v1 import query_pb2, query_pb2_grpc
 from sankofa.query.v1.query_pb2 import Event, ListEventsRequest, ListEventsResponse
 from sankofa.residency.v1.environment_pb2 import Environment
@@ -102,6 +105,12 @@ class Running:
         return await self.http.post("/api/v1/track", headers={"x-api-key": key}, json={**TRACK, **changes})
 
 
+TOKEN_KEY = TokenKey.generate()
+"""What eu-west-1 signs tokens with in these tests."""
+BEARER = TOKEN_KEY.sign({"sub": "usr_1"}, issuer=EU, audience=USER, lifetime=timedelta(hours=1))
+"""A token of usr_1, Admin of proj_here."""
+
+
 def known_here() -> MemoryDirectory:
     """One project here, one archived, one elsewhere."""
     found = MemoryDirectory(
@@ -111,6 +120,12 @@ def known_here() -> MemoryDirectory:
             "proj_shelved": ProjectFact("proj_shelved", "org_1", "Old", "archived"),
         },
         orgs={"org_1": OrgFact("org_1", EU, 1)},
+        jwt_keys={(EU, TOKEN_KEY.kid): TOKEN_KEY.public_bytes},
+        rows={
+            ("usr_1", "proj_here"): AccessFact(
+                "usr_1", "proj_here", "org_1", ProjectRole.PROJECT_ROLE_ADMIN, EU, 1
+            )
+        },
         catalogue={EU: RegionFact(EU, "Europe / Ireland", "open", "http://rest", "127.0.0.1:1")},
     )
     for key, project, environment, region in (

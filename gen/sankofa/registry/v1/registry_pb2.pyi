@@ -143,10 +143,12 @@ class FindLoginHintRequest(_message.Message):
     def __init__(self, hint: _Optional[str] = ...) -> None: ...
 
 class FindLoginHintResponse(_message.Message):
-    __slots__ = ("region",)
-    REGION_FIELD_NUMBER: _ClassVar[int]
-    region: str
-    def __init__(self, region: _Optional[str] = ...) -> None: ...
+    __slots__ = ("row", "signer")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    row: SignedRow
+    signer: SignedRow
+    def __init__(self, row: _Optional[_Union[SignedRow, _Mapping]] = ..., signer: _Optional[_Union[SignedRow, _Mapping]] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("feed_id", "after_seq", "region")
