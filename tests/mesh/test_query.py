@@ -85,6 +85,17 @@ async def test_pages_are_newest_first_and_hold_every_event_once(cell: Cell) -> N
     assert len({one.id for one in found}) == len(times)
 
 
+async def test_a_page_ends_where_an_answer_would_grow_too_large(cell: Cell) -> None:
+    project, large = await cell.project(), b'{"a":"%s"}' % (b"x" * (10 << 20))
+    for at in (3, 2, 1):
+        await cell.store(project, event("opened", "user_1", at, large))
+    asker = await Asker.of(cell, project)
+    first = await asker.ask(pb.ListEventsRequest)
+    assert [found.timestamp_unix_ms for found in first.events] == [3, 2]
+    second = await asker.ask(pb.ListEventsRequest, cursor=first.next_cursor)
+    assert ([found.timestamp_unix_ms for found in second.events], second.next_cursor) == ([1], "")
+
+
 async def test_filters_by_name_person_and_time(cell: Cell) -> None:
     project = await cell.project()
     await cell.store(
