@@ -10,10 +10,11 @@ import gc
 import sys
 from pathlib import Path
 
+import uvloop
 from starlette.types import Receive, Scope, Send
 
 from mesh.identity import Credentials
-from services.rest.server import RestServer, new_event_loop
+from services.rest.server import RestServer
 
 BODY = b'{"ok":true,"commands":[]}'
 
@@ -53,5 +54,5 @@ async def serve(pki_dir: Path, region: str) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(Path(sys.argv[1]), sys.argv[2]))

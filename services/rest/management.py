@@ -14,7 +14,14 @@ from starlette.routing import Route
 
 from mesh.access import authorise
 from mesh.directory import Directory
-from mesh.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from mesh.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    SankofaError,
+    Unauthenticated,
+    Unavailable,
+)
 from mesh.tokens import USER, verify
 from sankofa.ingest.v1.project_pb2 import (
     ArchiveProjectRequest,
@@ -153,7 +160,7 @@ class Management:
         completion = CompleteCreateRequest(org_id=body.org_id, project_id=permitted.project_id)
         try:
             await self._cells.call(org.CompleteCreate, completion, token=token)
-        except Unavailable:
+        except SankofaError:
             # The project exists, its secrets are shown only now; the organisation asks CheckProvision later.
             log.warning("project %s: its organisation will learn of it later", permitted.project_id)
         return reply(_created(made), status=201)

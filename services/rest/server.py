@@ -1,4 +1,4 @@
-"""Which HTTP server runs the shim is decided here and nowhere else: uvicorn on uvloop with httptools.
+"""Which HTTP server runs the shim is decided here and nowhere else: uvicorn with httptools.
 
 Two listeners. The public one is plain HTTP. The edge's is mTLS, and only a
 request that arrives there, over a certificate of the role `edge`, carries
@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 import tempfile
 from typing import ClassVar, Final
 
 import uvicorn
-import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mesh.errors import InvalidInput
+from mesh.http import HttpListener
 from mesh.identity import Credentials, Identity
 from mesh.regions import GLOBAL
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -30,13 +29,7 @@ from services.rest.responses import RequestIds, error_answer
 log = logging.getLogger(__name__)
 
 EDGE_ROLE: Final = "edge"
-_BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 75  # longer than the edge's idle time-out for upstreams, so that it closes first
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that this server is fastest on."""
-    return uvloop.new_event_loop()
 
 
 class RestServer:
@@ -46,39 +39,30 @@ class RestServer:
         self, *, app: ASGIApp, credentials: Credentials, public_address: str, edge_address: str = ""
     ) -> None:
         region = credentials.identity.region
-        self._servers = [_Server(_config(app, _protocol(region, _PublicProtocol)))]
-        self._sockets = [_bind(public_address)]
+        public = _config(app, _protocol(region, _PublicProtocol))
+        self._listeners = [HttpListener(public, public_address)]
         if edge_address:
-            tls = edge_tls(credentials)
-            self._servers.append(_Server(_config(app, _protocol(region, _EdgeProtocol), tls=tls)))
-            self._sockets.append(_bind(edge_address))
-        self._tasks: list[asyncio.Task[None]] = []
-        self.public_port = _port(self._sockets[0])
-        self.edge_port = _port(self._sockets[1]) if edge_address else 0
+            edge = _config(app, _protocol(region, _EdgeProtocol), tls=edge_tls(credentials))
+            self._listeners.append(HttpListener(edge, edge_address))
+
+    @property
+    def public_port(self) -> int:
+        """The port of the public listener."""
+        return self._listeners[0].port
+
+    @property
+    def edge_port(self) -> int:
+        """The port of the edge's listener; 0 where there is none."""
+        return self._listeners[1].port if len(self._listeners) > 1 else 0
 
     async def start(self) -> None:
         """Returns once every listener accepts."""
-        for server, listener in zip(self._servers, self._sockets, strict=True):
-            await server.open(listener)
-            self._tasks.append(asyncio.create_task(server.main_loop()))
+        for listener in self._listeners:
+            await listener.start()
 
     async def drain(self, grace_s: float) -> None:
         """Takes no new connection, lets requests in flight end for `grace_s` seconds, then ends them."""
-        for server in self._servers:
-            server.should_exit = True
-            server.config.timeout_graceful_shutdown = max(1, round(grace_s))
-        await asyncio.gather(*self._tasks)
-        closing = zip(self._servers, self._sockets, strict=True)
-        await asyncio.gather(*(server.shutdown([listener]) for server, listener in closing))
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: who starts the process decides when it stops."""
-
-    async def open(self, listener: socket.socket) -> None:
-        self.config.load()
-        self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup([listener])
+        await asyncio.gather(*(listener.drain(grace_s) for listener in self._listeners))
 
 
 class _PublicProtocol(HttpToolsProtocol):
@@ -173,14 +157,3 @@ def _config(
         timeout_keep_alive=_KEEP_ALIVE_S,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
-
-
-def _bind(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=_BACKLOG)
-
-
-def _port(listener: socket.socket) -> int:
-    port: int = listener.getsockname()[1]
-    return port
