@@ -14,13 +14,9 @@ class HttpListener:
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         self._server = uvicorn.Server(config)
         self._socket = _bind(address)
-        self._loop_task: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
+        self.port: int = self._socket.getsockname()[1]
         """The port that it listens on."""
-        port: int = self._socket.getsockname()[1]
-        return port
+        self._loop_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Returns once it accepts."""
