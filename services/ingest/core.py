@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import NamedTuple
 
 from mesh.directory import Directory
@@ -90,7 +91,18 @@ class Normaliser:
             org_id=project.org_id,
             environment=environment,
             device=self._user_agents.read(item.user_agent),
-            idempotency_key=item.idempotency_key,
+            retry_key=_retry_key(item),
             received_at_ms=received_at_ms,
             received_at=seconds(received_at_ms),
         )
+
+
+def _retry_key(item: AppendItem) -> str:
+    """What a retry repeats, the Idempotency-Key and the body: another body is stored, not dropped."""
+    if not item.idempotency_key:
+        return ""
+    digest = sha256()
+    for operation in item.operations:
+        encoded = operation.SerializeToString(deterministic=True)
+        digest.update(len(encoded).to_bytes(8) + encoded)
+    return f"{item.idempotency_key}\0{digest.hexdigest()}"

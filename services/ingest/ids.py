@@ -22,9 +22,9 @@ def id_of_event_id(project_id: str, environment: str, event_id: str) -> str:
     return _derived(f"{project_id}\0{environment}\0event_id\0{event_id}")
 
 
-def id_of_key(project_id: str, environment: str, idempotency_key: str, index: int) -> str:
+def id_of_key(project_id: str, environment: str, retry_key: str, index: int) -> str:
     """The same for the operation at `index` of a request with an Idempotency-Key."""
-    return _derived(f"{project_id}\0{environment}\0key\0{index}\0{idempotency_key}")
+    return _derived(f"{project_id}\0{environment}\0key\0{index}\0{retry_key}")
 
 
 def _derived(name: str) -> str:

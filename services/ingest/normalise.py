@@ -37,7 +37,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     org_id: str
     environment: Environment
     device: Device
-    idempotency_key: str
+    retry_key: str
     received_at_ms: int
     received_at: msgspec.Raw
 
@@ -143,8 +143,8 @@ def _event_id(event_id: str, origin: Origin, index: int) -> str:
 
 
 def _operation_id(origin: Origin, index: int) -> str:
-    if origin.idempotency_key:
-        return ids.id_of_key(origin.project_id, origin.environment, origin.idempotency_key, index)
+    if origin.retry_key:
+        return ids.id_of_key(origin.project_id, origin.environment, origin.retry_key, index)
     return ids.random_id()
 
 

@@ -249,11 +249,11 @@ def test_an_event_id_makes_a_retry_the_same_row_in_its_project_and_environment_o
     assert re.fullmatch(r"evt_[0-9A-Za-z]{21}", first)
 
 
-def test_an_idempotency_key_makes_a_retry_the_same_rows(reader: Reader) -> None:
-    def ids(key: str) -> list[str]:
+def test_an_idempotency_key_makes_a_retry_of_the_same_body_the_same_rows(reader: Reader) -> None:
+    def ids(key: str, event_name: str = "opened") -> list[str]:
         request = (
             event(),
-            event(),
+            event(event_name=event_name),
             People(distinct_id="user_1"),
             Alias(alias_id="anon_1", distinct_id="user_1"),
         )
@@ -263,6 +263,7 @@ def test_an_idempotency_key_makes_a_retry_the_same_rows(reader: Reader) -> None:
     assert ids("k") == ids("k")
     assert len(set(ids("k"))) == 4
     assert not set(ids("k")) & set(ids("l"))
+    assert not set(ids("k")) & set(ids("k", "closed")), "another body under the same key is not lost"
     assert not set(ids("")) & set(ids(""))
 
 
