@@ -53,7 +53,7 @@ def rows_of(bodies: Path) -> Iterator[Entry]:
         org_id=new_id("org"),
         environment="live",
         device=UNKNOWN,
-        idempotency_key="",
+        retry_key="",
         received_at_ms=now_ms,
         received_at=seconds(now_ms),
     )
