@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.cpu import cpu_of, per_million
 from bench.floor import Noop, noop_server, writer_alone
 from bench.load import Load, Wrk, batches, singles
+from bench.queryable import PROBES, Queryable
 from bench.report import Latency, Report, Row, as_json, show
 from bench.target import Measured, Target, running
 
@@ -45,6 +46,13 @@ class Ingest:
             await self._measure(TRACK, bodies, connections[0], 1, WARM_UP_S)
             rows = [await self._single(noop, bodies, number) for number in connections]
         return rows + [await self._batch(size) for size in BATCH_SIZES]
+
+    async def queryable(self) -> Queryable:
+        """How long an acknowledged event waits until it is in an answer, with nothing else going on."""
+        self._say(f"time until queryable: {PROBES} events, one after the other")
+        found = await self._target.time_until_queryable()
+        self.acknowledged += found.probes
+        return found
 
     async def _single(self, noop: Noop, bodies: Path, connections: int) -> Row:
         floors: list[Load] = []
@@ -114,6 +122,7 @@ async def run_ingest(
         async with running(await Wrk.find(), folder, _say) as target:
             bench = Ingest(target, seconds=seconds, rounds=rounds, say=_say)
             rows = await bench.rows(connections)
+            queryable = await bench.queryable()
             stored = await target.count()
     except asyncio.CancelledError:
         _say("stopped")
@@ -128,6 +137,7 @@ async def run_ingest(
         seconds=seconds,
         rounds=rounds,
         rows=rows,
+        queryable=queryable,
         acknowledged=bench.acknowledged,
         unanswered=bench.unanswered,
         stored=stored,

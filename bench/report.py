@@ -8,6 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.queryable import Queryable
+
 
 class Latency(msgspec.Struct, frozen=True):
     """Milliseconds from a request to its answer."""
@@ -57,6 +59,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     rounds: int
     rows: list[Row]
+    queryable: Queryable
     acknowledged: int
     unanswered: int
     stored: int
@@ -79,6 +82,12 @@ def show(report: Report, console: Console) -> None:
     for floor in dict.fromkeys(row.floor for row in report.rows):
         console.print(_rates(floor, [row for row in report.rows if row.floor == floor]))
     console.print(_costs(report.rows))
+    waited = report.queryable
+    console.print(
+        f"time until queryable: p50 {waited.p50_ms:.0f} ms, p99 {waited.p99_ms:.0f} ms"
+        f" ({waited.probes} single events, nothing else going on)",
+        highlight=False,
+    )
     if report.filesystem in ("tmpfs", "ramfs"):
         console.print("The folder is in memory: nothing here was made durable. Use --folder.", style="yellow")
     style, verdict = ("green", "equal") if report.equal else ("bold red", "NOT EQUAL")

@@ -17,6 +17,7 @@ import httpx
 
 from bench.cpu import cpu_of
 from bench.load import Load, Wrk
+from bench.queryable import Queryable, time_until_queryable
 from cli.client import PublicClient
 from cli.meshfile import DemoProject, RegionProcesses
 from cli.seed import make_demo
@@ -77,6 +78,10 @@ class Target:
         async with PublicClient(self.where.rest_url) as client:
             answer = await client.query(self.token, self.project.id, "events/counts", environment="live")
         return int(answer["events"])
+
+    async def time_until_queryable(self) -> Queryable:
+        """From the 200 of an event until an answer of this region's query API holds it."""
+        return await time_until_queryable(self.where.rest_url, self.token, self.project)
 
     async def _stored(self, posting: asyncio.Task[Load], seconds: float) -> float:
         """Since when the log is empty; looked at only after the load, so as not to weigh on it."""

@@ -43,6 +43,10 @@ class PublicClient:
         body = {"org_id": org_id, "name": name, "region": region}
         return await self._call("POST", "/api/v1/projects", body=body, token=token)
 
+    async def track(self, key: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Posts an event; raises WireError unless it was accepted."""
+        return await self._call("POST", "/api/v1/track", body=event, key=key)
+
     async def batch(self, key: str, operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Posts operations; raises WireError unless all of them were accepted."""
         return await self._call("POST", "/api/v1/batch", body={"operations": operations}, key=key)

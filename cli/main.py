@@ -119,7 +119,7 @@ def bench() -> None:
 @bench.command("ingest")
 @click.option("--seconds", default=5.0, show_default=True, help="Length of each load.")
 @click.option("--rounds", default=2, show_default=True, help="How often floor and mesh take turns.")
-@click.option("--connections", "-c", multiple=True, type=int, default=(16, 64, 256), show_default=True)
+@click.option("--connections", "-c", multiple=True, type=int, default=(16, 64, 256, 1024), show_default=True)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -31,4 +31,6 @@ def test_the_benchmark_stores_exactly_what_it_saw_acknowledged(tmp_path: Path) -
         assert (row["refused"], row["broken"]) == (0, 0)
         assert set(row["cpu_s_per_million"]) == {"rest", "cell", "wrk"}
         assert 0 < row["latency"]["p50_ms"] <= row["latency"]["p99_ms"] <= row["latency"]["p999_ms"]
+    queryable = report["queryable"]
+    assert queryable["probes"] > 0 and 0 < queryable["p50_ms"] <= queryable["p99_ms"]
     assert not list(tmp_path.iterdir()), "the benchmark left its folder behind"
