@@ -29,7 +29,7 @@ from services.rest.payloads import batch
 from storage.analytics.engine import Engine
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import seconds, tail
-from storage.log import Entry, Table
+from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 
 LOG_BYTES = 4 << 30
@@ -45,11 +45,11 @@ class Drained(msgspec.Struct):
     cpu_s: float
 
 
-def rows_of(bodies: Path) -> Iterator[Entry]:
+def rows_of(bodies: Path, project_id: str) -> Iterator[bytes]:
     """The rows of a file's bodies, over and over, each with an id of its own."""
     now_ms = time.time_ns() // 1_000_000
     origin = Origin(
-        project_id=new_id("proj"),
+        project_id=project_id,
         org_id=new_id("org"),
         environment="live",
         device=UNKNOWN,
@@ -66,15 +66,16 @@ def rows_of(bodies: Path) -> Iterator[Entry]:
             made = event_row(operation.track, origin, index)
             if made is None:
                 raise ValueError("a body of the benchmark has a garbage id")
-            yield Entry(Table.EVENTS, origin.project_id, tail(made[0]))
+            yield tail(made[0])
 
 
 async def drain(folder: Path, bodies: Path, rows: int) -> Drained:
     """Fills a log, then lets the writer empty it."""
     log = LmdbLog.open(folder / "log", max_bytes=LOG_BYTES)
-    source = islice(rows_of(bodies), rows)
+    project_id = new_id("proj")
+    source = islice(rows_of(bodies, project_id), rows)
     while frame := list(islice(source, FRAME_ROWS)):
-        await log.append(frame)
+        await log.append([Append([Rows(Table.EVENTS, project_id, frame)])])
     config = IngestConfig()
     engine = Engine.embedded(
         folder / "analytics", region=DEFAULT_REGION, max_memory_bytes=CellConfig().analytics_memory_bytes

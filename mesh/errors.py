@@ -163,6 +163,13 @@ TABLE: dict[int, Wire] = {
         ("REGION_NOT_OPEN", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "Region not open yet"),
         ("REGION_IMMUTABLE", InvalidInput, _BAD, 400, "A project's region is never changed"),
         ("TICKET_INVALID", Forbidden, _DENIED, 403, "The ticket is forged, expired or used"),
+        (
+            "IDEMPOTENCY_KEY_REUSED",
+            Conflict,
+            _EXISTS,
+            409,
+            "The Idempotency-Key was used with another body: send this one with a new key",
+        ),
         ("PROJECT_ARCHIVED", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The project is archived"),
     )
 }

@@ -14,7 +14,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.normalise import Origin, alias_row, event_row, person_row
 from services.ingest.user_agent import UserAgents
 from storage.analytics.tables import AliasRow, Environment, EventRow, PeopleRow, seconds, tail
-from storage.log import Entry, Table
+from storage.log import Append, Once, Rows, Table
 
 _ENVIRONMENTS: dict[int, Environment] = {
     ENVIRONMENT_LIVE: "live",
@@ -23,9 +23,12 @@ _ENVIRONMENTS: dict[int, Environment] = {
 
 
 class Accepted(NamedTuple):
-    """A request's rows, in the order they are stored, and what to answer once they are durable."""
+    """A request's rows, in the order they are stored, and what to answer once they are durable.
 
-    entries: list[Entry]
+    `append` is None where nothing is left to store.
+    """
+
+    append: Append | None
     events: int
     people: int
     aliases: int
@@ -45,7 +48,8 @@ class Normaliser:
         """Aliases first, then people, then events, each in the order sent. Raises SankofaError."""
         if not item.operations:
             raise InvalidInput(ErrorReason.ERROR_REASON_NO_OPERATIONS)
-        origin = self._origin(item)
+        once = _once(item)
+        origin = self._origin(item, once)
         aliases: list[AliasRow] = []
         people: list[PeopleRow] = []
         events: list[EventRow] = []
@@ -71,12 +75,12 @@ class Normaliser:
                 aliases += [alias] if alias else []
             else:
                 raise InvalidInput(ErrorReason.ERROR_REASON_UNKNOWN_OPERATION_TYPE)
-        entries = [Entry(Table.ALIASES, item.project_id, tail(row)) for row in aliases]
-        entries += [Entry(Table.PEOPLE, item.project_id, tail(row)) for row in people]
-        entries += [Entry(Table.EVENTS, item.project_id, tail(row)) for row in events]
-        return Accepted(entries, len(events), len(people), len(aliases), discarded, commands)
+        named = ((Table.ALIASES, aliases), (Table.PEOPLE, people), (Table.EVENTS, events))
+        parts = [Rows(table, item.project_id, [tail(row) for row in rows]) for table, rows in named if rows]
+        append = Append(parts, once) if parts else None
+        return Accepted(append, len(events), len(people), len(aliases), discarded, commands)
 
-    def _origin(self, item: AppendItem) -> Origin:
+    def _origin(self, item: AppendItem, once: Once | None) -> Origin:
         project = self._directory.project(item.project_id)
         if project is None:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
@@ -91,18 +95,22 @@ class Normaliser:
             org_id=project.org_id,
             environment=environment,
             device=self._user_agents.read(item.user_agent),
-            retry_key=_retry_key(item),
+            retry_key=f"{once.key.hex()}{once.digest.hex()}" if once else "",
             received_at_ms=received_at_ms,
             received_at=seconds(received_at_ms),
         )
 
 
-def _retry_key(item: AppendItem) -> str:
-    """What a retry repeats, the Idempotency-Key and the body: another body is stored, not dropped."""
+def _once(item: AppendItem) -> Once | None:
+    """What makes a request with an Idempotency-Key happen once. Ids of rows are derived from both parts.
+
+    So another body under the same key is never dropped, also when the log has forgotten the key.
+    """
     if not item.idempotency_key:
-        return ""
+        return None
     digest = sha256()
     for operation in item.operations:
         encoded = operation.SerializeToString(deterministic=True)
         digest.update(len(encoded).to_bytes(8) + encoded)
-    return f"{item.idempotency_key}\0{digest.hexdigest()}"
+    key = f"{item.project_id}\0{item.environment}\0{item.idempotency_key}"
+    return Once(sha256(key.encode()).digest(), digest.digest())

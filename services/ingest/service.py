@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -14,9 +14,10 @@ from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendRespon
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.core import Accepted, Normaliser
-from storage.log import DurableLog
+from storage.log import Append, DurableLog, Outcome
 
 Answers = AsyncIterator[AppendResponse]
+Appends = Sequence[Append]
 Context = grpc.aio.ServicerContext[Any, Any]
 _LARGE = 2_000
 """Operations, some 15 ms of work: more of them in one request are read in a thread, so that others go on."""
@@ -38,17 +39,24 @@ class IngestService(IngestServiceServicer):
         """Guards and reads each request by itself, makes all that passed durable at once, then answers."""
         admit = current().admit
         outcomes = [await self._decided(item, admit(item)) for item in frame.items]
-        entries = [
-            entry for outcome in outcomes if isinstance(outcome, Accepted) for entry in outcome.entries
-        ]
-        refused: ErrorReason | None = None
-        if entries:
-            try:
-                await self._log.append(entries)
-            except Unavailable as error:
-                refused = error.reason
-        pairs = zip(frame.items, outcomes, strict=True)
-        return AppendResponse(results=[_result(item, outcome, refused) for item, outcome in pairs])
+        appends = [one.append for one in outcomes if isinstance(one, Accepted) and one.append]
+        stored = iter(await self._append(appends))
+        return AppendResponse(
+            results=[
+                _result(
+                    item, outcome, next(stored) if isinstance(outcome, Accepted) and outcome.append else 0
+                )
+                for item, outcome in zip(frame.items, outcomes, strict=True)
+            ]
+        )
+
+    async def _append(self, appends: Appends) -> list[Outcome]:
+        if not appends:
+            return []
+        try:
+            return await self._log.append(appends)
+        except Unavailable as error:
+            return [error] * len(appends)
 
     async def _decided(self, item: AppendItem, refused: SankofaError | None) -> Accepted | ErrorReason:
         if refused is not None:
@@ -64,14 +72,12 @@ class IngestService(IngestServiceServicer):
             return error.reason
 
 
-def _result(
-    item: AppendItem, outcome: Accepted | ErrorReason, not_stored: ErrorReason | None
-) -> AppendResult:
+def _result(item: AppendItem, outcome: Accepted | ErrorReason, stored: Outcome) -> AppendResult:
     """What has nothing to store is answered whatever the log said."""
+    if isinstance(stored, SankofaError):
+        return AppendResult(request_id=item.request_id, error=stored.reason)
     if not isinstance(outcome, Accepted):
         return AppendResult(request_id=item.request_id, error=outcome)
-    if outcome.entries and not_stored is not None:
-        return AppendResult(request_id=item.request_id, error=not_stored)
     return AppendResult(
         request_id=item.request_id,
         events=outcome.events,

@@ -19,7 +19,8 @@ from storage.analytics.engine import Engine
 from storage.analytics.errors import RowsRefused
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
-from storage.log import DurableLog, Record, Table
+from storage.log import Block, DurableLog, Record, Table
+from storage.log.blocks import count, halves, only, records
 
 ORDER: Final = (Table.ALIASES, Table.PEOPLE, Table.EVENTS)
 FIRST_PAUSE_S: Final = 0.05
@@ -120,7 +121,7 @@ class Writer:
         self._doubt_until = self._sink.horizon(cursor)
         self._step("recovered")
 
-    def _next_batch(self) -> list[Record]:
+    def _next_batch(self) -> list[Block]:
         cursor = self._log_store.cursor()
         if not self._log_store.wait_for(cursor, _IDLE_S):
             return []
@@ -128,60 +129,50 @@ class Writer:
             self._log_store.wait_for(cursor + self._batch_rows - 1, self._linger_s)
         return self._log_store.read(cursor, self._batch_rows)
 
-    def _store(self, batch: list[Record]) -> None:
+    def _store(self, batch: list[Block]) -> None:
         try:
-            rows = self._admitted(batch)
+            admitted = self._admitted(batch)
             for table in ORDER:
-                if records := [record for record in rows if record.table is table]:
-                    self._insert(table, records)
+                if blocks := [block for block in admitted if block.table is table]:
+                    self._insert(table, blocks)
         except Exception:
-            self._doubt_until = max(self._doubt_until or 0, batch[-1].seq)
+            self._doubt_until = max(self._doubt_until or 0, batch[-1].last)
             self._sink.settle()
             raise
 
-    def _admitted(self, batch: list[Record]) -> list[Record]:
+    def _admitted(self, batch: list[Block]) -> list[Block]:
         """Without the rows of projects that are not pinned here, and those that are dead letters already."""
+        buried = {record.seq for record, _ in self._log_store.dead_letters(batch[0].seq - 1)}
+        blocks = only(batch, lambda seq: seq not in buried) if buried else batch
         refused: dict[str, str] = {}
-        for project_id in {record.project_id for record in batch}:
+        for project_id in {block.project_id for block in blocks}:
             try:
                 self._guard.check(project_id)
             except CrossingRefused as refusal:
                 refused[project_id] = refusal.public_text
-        buried = self._buried(batch)
-        rows = []
-        for record in batch:
-            if record.seq in buried:
-                continue
-            if record.project_id in refused:
-                self._bury(record, refused[record.project_id], refused=1)
-            else:
-                rows.append(record)
-        return rows
+        for record in records([block for block in blocks if block.project_id in refused]):
+            self._bury(record, refused[record.project_id], refused=1)
+        return [block for block in blocks if block.project_id not in refused]
 
-    def _buried(self, batch: list[Record]) -> set[int]:
-        dead = self._log_store.dead_letters(batch[0].seq - 1)
-        return {record.seq for record, _ in dead}
-
-    def _insert(self, table: Table, records: list[Record]) -> None:
+    def _insert(self, table: Table, blocks: list[Block]) -> None:
         """One insert, in doubt of what is missing; a refused one is halved until the bad row is alone."""
-        if records[0].seq <= (self._doubt_until or 0):
-            records = self._sink.missing(table, records)
+        if blocks[0].seq <= (self._doubt_until or 0):
+            blocks = self._sink.missing(table, blocks)
             self._step(f"looked:{table.value}")
-        if not records:
+        if not blocks:
             return
         self._step(f"inserting:{table.value}")
         try:
-            self._sink.insert(table, records)
+            self._sink.insert(table, blocks)
         except RowsRefused as refusal:
-            if len(records) == 1:
-                self._bury(records[0], refusal.cause)
+            if count(blocks) == 1:
+                self._bury(next(records(blocks)), refusal.cause)
                 return
-            self._doubt_until = max(self._doubt_until or 0, records[-1].seq)
-            middle = len(records) // 2
-            self._insert(table, records[:middle])
-            self._insert(table, records[middle:])
+            self._doubt_until = max(self._doubt_until or 0, blocks[-1].last)
+            for half in halves(blocks):
+                self._insert(table, half)
             return
-        self._stats = self._stats._replace(rows=self._stats.rows + len(records))
+        self._stats = self._stats._replace(rows=self._stats.rows + count(blocks))
         self._step(f"inserted:{table.value}")
 
     def _bury(self, record: Record, reason: str, refused: int = 0) -> None:
@@ -191,10 +182,10 @@ class Writer:
         _log.warning("row %d of %s became a dead letter: %s", record.seq, record.project_id, reason)
         self._step("buried")
 
-    def _commit(self, batch: list[Record]) -> None:
+    def _commit(self, batch: list[Block]) -> None:
         self._step("committing")
         with self._stored:
-            self._log_store.commit(batch[-1].seq)
+            self._log_store.commit(batch[-1].last)
             self._stored.notify_all()
         self._batch_rows = min(self._batch_rows * 2, self._most_rows)
         self._stats = self._stats._replace(batches=self._stats.batches + 1, last_error="")

@@ -24,7 +24,7 @@ _TOKEN: Final[list[Json]] = [{"bearer": []}]
 _OPEN: Final[list[Json]] = []
 _PROJECT: Final = ("project_id",)
 _FILTER: Final = ("environment", "event_name", "distinct_id", "since", "until")
-_INGESTION: Final = (400, 401, 403, 413, 415, 503)
+_INGESTION: Final = (400, 401, 403, 409, 413, 415, 503)
 _MANAGED: Final = (400, 401, 403, 404, 503)
 
 

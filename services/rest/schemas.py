@@ -354,7 +354,11 @@ PARAMETERS: Final[Json] = {
         "limit", "Size of a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     ),
     "cursor": _query("cursor", "The next_cursor of the page before.", _TEXT),
-    "Idempotency-Key": _header("Idempotency-Key", "Makes a retry of the whole request harmless.", _TEXT),
+    "Idempotency-Key": _header(
+        "Idempotency-Key",
+        "Makes a retry of the whole request harmless for 24 hours; with another body it is a 409.",
+        _TEXT,
+    ),
     "Content-Encoding": _header(
         "Content-Encoding",
         "How the body is compressed.",

@@ -7,12 +7,14 @@ batch (reproduced: 2,666 of 672,400 rows lost with tokens, none with read-back).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from storage.analytics.handles import WriterHandle
-from storage.log import Record, Table
+from storage.log import Block, Record, Table
+from storage.log.blocks import only, records
 
 KEYS_PER_QUERY: Final = 5_000
 
@@ -38,12 +40,16 @@ class ReadBackSink:
         self._prefix = f"sankofa-{log_id}-"
         self._line_start = b'{"log_id":' + msgspec.json.encode(log_id) + b',"log_seq":'
 
-    def insert(self, table: Table, records: Sequence[Record]) -> None:
+    def insert(self, table: Table, blocks: Sequence[Block]) -> None:
         """One insert. The query id is fixed, so that `settle` finds it whoever began it."""
         start = self._line_start
-        lines = b"".join([b"%b%d,%b\n" % (start, record.seq, record.row) for record in records])
-        query_id = f"{self._prefix}{table.value}-{records[0].seq}"
-        self._handle.insert(table.value, lines, query_id=query_id)
+        lines = [
+            b"%b%d,%b\n" % (start, seq, row)
+            for block in blocks
+            for seq, row in enumerate(block.rows, block.seq)
+        ]
+        query_id = f"{self._prefix}{table.value}-{blocks[0].seq}"
+        self._handle.insert(table.value, b"".join(lines), query_id=query_id)
 
     def settle(self) -> None:
         """Returns when no insert of this log runs any more: only then does a look tell the truth."""
@@ -60,31 +66,34 @@ class ReadBackSink:
             last = max(last, self._handle.query_rows(sql, {"log_id": self._log_id, "after": after})[0][0])
         return last
 
-    def missing(self, table: Table, records: Sequence[Record]) -> list[Record]:
-        """The records whose `log_seq` is not in the table, nor (events) whose key is."""
+    def missing(self, table: Table, blocks: Sequence[Block]) -> list[Block]:
+        """The rows whose `log_seq` is not in the table, nor (events) whose key is."""
         sql = (
             f"SELECT log_seq FROM {table.value} WHERE log_id = {{log_id:String}} "
             f"AND log_seq BETWEEN {{first:UInt64}} AND {{last:UInt64}} {_WHOLE}"
         )
-        bounds = {"log_id": self._log_id, "first": records[0].seq, "last": records[-1].seq}
+        bounds = {"log_id": self._log_id, "first": blocks[0].seq, "last": blocks[-1].last}
         there = {row[0] for row in self._handle.query_rows(sql, bounds)}
-        absent = [record for record in records if record.seq not in there]
-        return list(self._without_present_keys(absent)) if table is Table.EVENTS else absent
+        if table is Table.EVENTS:
+            there |= self._collapsed(record for record in records(blocks) if record.seq not in there)
+        return only(blocks, lambda seq: seq not in there)
 
-    def _without_present_keys(self, records: list[Record]) -> Iterator[Record]:
+    def _collapsed(self, absent: Iterator[Record]) -> set[int]:
         """A row that collapsed into an earlier one of its key took its `log_seq` along: it is there."""
         sql = (
             "SELECT project_id, environment, id FROM events "
             f"WHERE project_id IN {{projects:Array(String)}} AND id IN {{ids:Array(String)}} {_WHOLE}"
         )
-        for at in range(0, len(records), KEYS_PER_QUERY):
-            keyed = [(record, _key(record)) for record in records[at : at + KEYS_PER_QUERY]]
-            keys = [key for _, key in keyed if key is not None]
-            bound = {"projects": sorted({key.project_id for key in keys}), "ids": [key.id for key in keys]}
+        keyed = ((record.seq, key) for record in absent if (key := _key(record)) is not None)
+        collapsed: set[int] = set()
+        while some := list(islice(keyed, KEYS_PER_QUERY)):
+            bound = {
+                "projects": sorted({key.project_id for _, key in some}),
+                "ids": [key.id for _, key in some],
+            }
             there = {tuple(row) for row in self._handle.query_rows(sql, bound)}
-            for record, key in keyed:
-                if key is None or (key.project_id, key.environment, key.id) not in there:
-                    yield record
+            collapsed |= {seq for seq, key in some if (key.project_id, key.environment, key.id) in there}
+        return collapsed
 
 
 def _key(record: Record) -> _Key | None:

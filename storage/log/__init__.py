@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import msgspec
 
-from mesh.errors import Unavailable
+from mesh.errors import Conflict, SankofaError, Unavailable
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 
@@ -24,20 +24,51 @@ class Table(Enum):
     ALIASES = "aliases"
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A row to be made durable. A struct, as ingest makes 100,000 a second of them.
+class Rows(msgspec.Struct, frozen=True, gc=False):
+    """Rows of one table and one project, in order, to be made durable.
 
-    `row` is the tail of a JSONEachRow line, all that follows its opening brace: b'"id":"evt_…",…}' with no
+    A row is the tail of a JSONEachRow line, all that follows its opening brace: b'"id":"evt_…",…}' with no
     newline at its end. Its fields are in storage/analytics/tables.py. `log_id` and `log_seq` are not in it.
     """
 
     table: Table
     project_id: str
-    row: bytes
+    rows: Sequence[bytes]
+
+
+class Once(msgspec.Struct, frozen=True, gc=False):
+    """What makes an append happen once: the hash of its key, and the digest of all that it says."""
+
+    key: bytes
+    digest: bytes
+
+
+class Append(msgspec.Struct, frozen=True, gc=False):
+    """What is stored whole or not at all: at least one row."""
+
+    parts: Sequence[Rows]
+    once: Once | None = None
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Rows with their places in the log: `seq` is the first one's, the others follow without a gap.
+
+    Numbers begin at 1 and are never used twice.
+    """
+
+    seq: int
+    table: Table
+    project_id: str
+    rows: Sequence[bytes]
+
+    @property
+    def last(self) -> int:
+        """The place of its last row."""
+        return self.seq + len(self.rows) - 1
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """An entry with its place in the log. `seq` begins at 1, has no gaps and is never used twice."""
+    """One row with its place in the log."""
 
     seq: int
     table: Table
@@ -66,6 +97,16 @@ class LogFailed(Unavailable):
     """The disk refused a commit, or the log is closed: nothing was acknowledged."""
 
 
+class KeyReused(Conflict):
+    """The key of an append came before, with something else."""
+
+    default: ClassVar[ErrorReason] = ErrorReason.ERROR_REASON_IDEMPOTENCY_KEY_REUSED
+
+
+Outcome = int | SankofaError
+"""The `seq` of an append's first row (a repetition's is that of the first attempt), or why it is refused."""
+
+
 class DurableLog(Protocol):
     """What a log does. Only `append` is called on an event loop; the rest blocks and is the writer's."""
 
@@ -73,14 +114,15 @@ class DurableLog(Protocol):
     def log_id(self) -> str:
         """Random, made with the log; with `seq` it names a row for ever."""
 
-    async def append(self, entries: Sequence[Entry]) -> int:
-        """Stores all entries or none, synced to disk when it returns; answers the first one's `seq`.
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Stores each append whole or not at all, synced to disk when it returns, and answers each.
 
-        Raises LogFull or LogFailed. Cancelling it does not take the entries back.
+        A repetition (equal `once` within 24 hours) is stored already and not stored again. Answers LogFull
+        and KeyReused; raises LogFailed where nothing was stored. Cancelling it takes nothing back.
         """
 
-    def read(self, after: int, limit: int) -> list[Record]:
-        """The records beyond `after`, in order: at most `limit`, fewer if they are large."""
+    def read(self, after: int, limit: int) -> list[Block]:
+        """Blocks of the rows beyond `after` and the cursor, in order: about `limit` rows."""
 
     def commit(self, seq: int) -> None:
         """Moves the cursor to `seq`, durably, and deletes what is not beyond it."""

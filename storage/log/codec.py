@@ -1,18 +1,35 @@
-"""How a record lies in a key-value log.
+"""How blocks and dead letters lie in a key-value log.
 
-key: seq, 8 bytes big-endian; value: a header, then the row as it came
+A block (format 2)
+    key    seq of its first row, 8 bytes big-endian
+    value  head | count, 4 bytes | length of each row, 4 bytes each | the rows as they came
+    head   1 byte table | 2 bytes length of the project id | the project id in UTF-8
 
-header: 1 byte table, 2 bytes length of the project id, the project id in UTF-8
+A dead letter
+    key    its seq
+    value  2 bytes length of the reason | the reason | head | the row
+
+Format 1 had a record of `head | row` for each row under its seq.
+All numbers are big-endian.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from storage.log import Entry, Record, Table
+from storage.log import Block, Record, Rows, Table
+
+BLOCK_BYTES: Final = 64 << 10
+"""Rows go into one block up to here: larger values need runs of free pages that a busy file has few of."""
+
+ROW_OVERHEAD: Final = 8
+BLOCK_OVERHEAD: Final = 64
 
 _TABLES = tuple(Table)
 _HEAD = struct.Struct(">BH")
+_COUNT = struct.Struct(">I")
 _KEY = struct.Struct(">Q")
 
 
@@ -26,54 +43,85 @@ def seq_of(key: bytes) -> int:
     return int(_KEY.unpack(key)[0])
 
 
-def header_of(table: Table, project_id: str) -> bytes:
-    """What stands before the row."""
-    project = project_id.encode()
-    return _HEAD.pack(_TABLES.index(table), len(project)) + project
+def block_value(part: Rows) -> bytes:
+    """The value of a block."""
+    lengths = struct.pack(f">{len(part.rows) + 1}I", len(part.rows), *map(len, part.rows))
+    return b"".join((_head(part.table, part.project_id), lengths, *part.rows))
 
 
-class Encoder:
-    """Encodes the entries of one commit; remembers headers, as a frame has few projects and many rows."""
-
-    __slots__ = ("_headers",)
-
-    def __init__(self) -> None:
-        self._headers: dict[tuple[Table, str], bytes] = {}
-
-    def value(self, entry: Entry) -> bytes:
-        """The value of an entry."""
-        place = (entry.table, entry.project_id)
-        header = self._headers.get(place)
-        if header is None:
-            header = self._headers[place] = header_of(*place)
-        return header + entry.row
+def block_of(key: bytes, value: bytes) -> Block:
+    """The block of a key and a value."""
+    table, project_id, at = _read_head(value)
+    (count,) = _COUNT.unpack_from(value, at)
+    at += _COUNT.size
+    lengths = struct.unpack_from(f">{count}I", value, at)
+    at += count * _COUNT.size
+    rows = []
+    for length in lengths:
+        rows.append(value[at : at + length])
+        at += length
+    return Block(seq_of(key), table, project_id, rows)
 
 
-class Decoder:
-    """Decodes the values of one read; remembers headers."""
+def last_of(key: bytes, value: bytes) -> int:
+    """The seq of a block's last row, without reading the rows."""
+    (count,) = _COUNT.unpack_from(value, _HEAD.size + _HEAD.unpack_from(value)[1])
+    return seq_of(key) + int(count) - 1
 
-    __slots__ = ("_seen",)
 
-    def __init__(self) -> None:
-        self._seen: dict[bytes, tuple[Table, str]] = {}
+def pack(seq: int, parts: Iterator[Rows]) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of rows that follow each other from `seq`, in as few blocks as they fit into.
 
-    def record(self, key: bytes, value: bytes) -> Record:
-        """The record of a key and a value."""
-        end = _HEAD.size + int.from_bytes(value[1:3], "big")
-        header = value[:end]
-        place = self._seen.get(header)
-        if place is None:
-            place = self._seen[header] = (_TABLES[value[0]], header[_HEAD.size :].decode())
-        return Record(seq_of(key), place[0], place[1], value[end:])
+    Neighbours of one table and project share a block, whoever sent them.
+    """
+    table, project_id, rows, size = Table.EVENTS, "", list[bytes](), 0
+    for part in parts:
+        if part.project_id != project_id or part.table is not table:
+            if rows:
+                yield key_of(seq), block_value(Rows(table, project_id, rows))
+                seq += len(rows)
+            table, project_id, rows, size = part.table, part.project_id, [], 0
+        for row in part.rows:
+            size += len(row)
+            if size > BLOCK_BYTES and rows:
+                yield key_of(seq), block_value(Rows(table, project_id, rows))
+                seq += len(rows)
+                rows, size = [], len(row)
+            rows.append(row)
+    if rows:
+        yield key_of(seq), block_value(Rows(table, project_id, rows))
+
+
+def size_of(parts: Sequence[Rows]) -> int:
+    """About the bytes that rows take in the log."""
+    return sum([BLOCK_OVERHEAD + ROW_OVERHEAD * len(part.rows) + sum(map(len, part.rows)) for part in parts])
 
 
 def dead_value(record: Record, reason: str) -> bytes:
-    """A dead letter: 2 bytes length of the reason, the reason, then the value as it was in the log."""
+    """The value of a dead letter."""
     text = reason.encode()[:1000]
-    return len(text).to_bytes(2, "big") + text + header_of(record.table, record.project_id) + record.row
+    return len(text).to_bytes(2, "big") + text + _head(record.table, record.project_id) + record.row
 
 
 def dead_of(key: bytes, value: bytes) -> tuple[Record, str]:
     """The record and the reason of a dead letter."""
     end = 2 + int.from_bytes(value[:2], "big")
-    return Decoder().record(key, value[end:]), value[2:end].decode(errors="replace")
+    return record_of(key, value[end:]), value[2:end].decode(errors="replace")
+
+
+def record_of(key: bytes, value: bytes) -> Record:
+    """A row with its head before it: format 1, and what a dead letter holds."""
+    table, project_id, at = _read_head(value)
+    return Record(seq_of(key), table, project_id, value[at:])
+
+
+def _head(table: Table, project_id: str) -> bytes:
+    project = project_id.encode()
+    return _HEAD.pack(_TABLES.index(table), len(project)) + project
+
+
+def _read_head(value: bytes) -> tuple[Table, str, int]:
+    """Table, project id, and where the head ends."""
+    table, length = _HEAD.unpack_from(value)
+    end = _HEAD.size + length
+    return _TABLES[table], value[_HEAD.size : end].decode(), end

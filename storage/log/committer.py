@@ -10,20 +10,19 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from storage.log import Entry, LogFailed
+from storage.log import Append, LogFailed, Outcome
 
-Outcome = int | Exception
-Store = Callable[[list[Sequence[Entry]]], list[Outcome]]
+Store = Callable[[list[Append]], list[Outcome]]
 
 
 class _Waiting(NamedTuple):
-    entries: Sequence[Entry]
+    appends: Sequence[Append]
     loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[int]
+    done: asyncio.Future[list[Outcome]]
 
 
 class Committer:
-    """One thread that stores what waits. `store` answers, for each append, its first seq or its error."""
+    """One thread that stores what waits. `store` answers each append, or raises where it stored none."""
 
     def __init__(self, *, store: Store, name: str) -> None:
         self._store = store
@@ -33,14 +32,14 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def append(self, entries: Sequence[Entry]) -> int:
-        """Waits for the commit that holds the entries; raises what the commit raised."""
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Waits for the commit that holds the appends; raises what the commit raised."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[int] = loop.create_future()
+        done: asyncio.Future[list[Outcome]] = loop.create_future()
         with self._wake:
             if self._closed:
                 raise LogFailed(detail="the log is closed")
-            self._waiting.append(_Waiting(entries, loop, done))
+            self._waiting.append(_Waiting(appends, loop, done))
             if len(self._waiting) == 1:
                 self._wake.notify()
         return await done
@@ -54,10 +53,11 @@ class Committer:
 
     def _run(self) -> None:
         while batch := self._take():
+            outcomes: list[Outcome] | Exception
             try:
-                outcomes = self._store([waiting.entries for waiting in batch])
+                outcomes = self._store([append for waiting in batch for append in waiting.appends])
             except Exception as error:
-                outcomes = [error] * len(batch)
+                outcomes = error
             _answer(batch, outcomes)
 
     def _take(self) -> list[_Waiting]:
@@ -68,21 +68,30 @@ class Committer:
             return batch
 
 
-def _answer(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
+def _answer(batch: list[_Waiting], outcomes: list[Outcome] | Exception) -> None:
     """Wakes each event loop once for the whole commit: a wake-up costs more than an append."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], Outcome]]] = {}
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        by_loop.setdefault(waiting.loop, []).append((waiting.done, outcome))
-    for loop, answers in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, answers)
-
-
-def _settle(answers: list[tuple[asyncio.Future[int], Outcome]]) -> None:
-    for done, outcome in answers:
-        if done.done():
-            continue  # cancelled: the entries are stored, and no one waits for the answer
-        if isinstance(outcome, Exception):
-            done.set_exception(outcome)
+    answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[Outcome]], list[Outcome]]]] = {}
+    at = 0
+    for waiting in batch:
+        if isinstance(outcomes, Exception):
+            mine: list[Outcome] = []
         else:
-            done.set_result(outcome)
+            mine = outcomes[at : at + len(waiting.appends)]
+        at += len(waiting.appends)
+        answers.setdefault(waiting.loop, []).append((waiting.done, mine))
+    failure = outcomes if isinstance(outcomes, Exception) else None
+    for loop, some in answers.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, some, failure)
+
+
+def _settle(
+    answers: list[tuple[asyncio.Future[list[Outcome]], list[Outcome]]], failure: Exception | None
+) -> None:
+    for done, outcomes in answers:
+        if done.done():
+            continue  # cancelled: the appends are stored, and no one waits for the answer
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(outcomes)

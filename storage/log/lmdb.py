@@ -9,39 +9,51 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import lmdb
 
-from storage.log import Entry, LogFailed, LogFull, LogStats, Record
-from storage.log.codec import Decoder, Encoder, dead_of, dead_value, key_of, seq_of
-from storage.log.committer import Committer, Outcome
+from storage.log import Append, Block, LogFailed, LogFull, LogStats, Outcome, Record, Rows, Table
+from storage.log.blocks import only
+from storage.log.codec import block_of, dead_of, dead_value, key_of, last_of, pack, seq_of, size_of
+from storage.log.committer import Committer
+from storage.log.lmdb_format import bring_up_to_date
+from storage.log.lmdb_once import BYTES_A_KEY, OnceKeys
 
 FILL: Final = 0.8
 """Appends stop at this part of the map: on a truly full one even deleting fails (measured)."""
 
-DELETE_STEP: Final = 2_000
-"""Records deleted in one transaction: appends wait no longer than one step."""
+DELETE_STEP: Final = 500
+"""Blocks deleted in one transaction: appends wait no longer than one step."""
 
 READ_BYTES: Final = 32 << 20
-"""A read stops after so many bytes, and takes one record at least."""
+"""A read stops after so many bytes, and takes one block at least."""
 
-_ROW_OVERHEAD: Final = 32
 _CURSOR: Final = b"cursor"
 _LOG_ID: Final = b"log_id"
+
+
+_NOTHING: Final = Rows(Table.EVENTS, "", ())
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class LmdbLog:
     """DurableLog on LMDB. Make it with `open`; stop its writer before `close`."""
 
-    def __init__(self, *, env: lmdb.Environment, max_bytes: int) -> None:
+    def __init__(self, *, env: lmdb.Environment, max_bytes: int, now_ms: Callable[[], int]) -> None:
         self._env = env
-        self._entries = env.open_db(b"entries")
+        self._blocks = env.open_db(b"blocks")
         self._dead = env.open_db(b"dead")
         self._meta = env.open_db(b"meta")
+        self._once = OnceKeys(env, now_ms=now_ms)
+        self._tables = (self._blocks, self._dead, self._meta, *self._once.tables)
         self._bound_bytes = int(max_bytes * FILL)
         self._page_bytes = int(env.stat()["psize"])
         self._grown = threading.Condition()
@@ -50,31 +62,39 @@ class LmdbLog:
         self._committer = Committer(store=self._store, name="log-committer")
 
     @classmethod
-    def open(cls, path: Path, *, max_bytes: int = 1 << 30) -> LmdbLog:
-        """Opens the log in the folder `path`, or makes it there. The file is `max_bytes` at most."""
+    def open(cls, path: Path, *, max_bytes: int = 1 << 30, now_ms: Callable[[], int] = _wall_ms) -> LmdbLog:
+        """Opens the log in the folder `path`, or makes it there. The file is `max_bytes` at most.
+
+        A log of an older format is converted. Raises LogFailed for one of a newer format.
+        """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         size = -(-max_bytes // 4096) * 4096
-        env = lmdb.open(os.fspath(path), map_size=size, max_dbs=3, mode=0o600, readahead=False)
-        return cls(env=env, max_bytes=size)
+        env = lmdb.open(os.fspath(path), map_size=size, max_dbs=8, mode=0o600, readahead=False)
+        return cls(env=env, max_bytes=size, now_ms=now_ms)
 
-    async def append(self, entries: Sequence[Entry]) -> int:
-        """Stores all entries or none, synced; answers the first one's `seq`."""
-        if not entries:
-            raise ValueError("an append has at least one entry")
-        return await self._committer.append(entries)
+    async def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Stores each append whole or not at all, synced, and answers each."""
+        if not appends or not all(part.rows for append in appends for part in append.parts or [_NOTHING]):
+            raise ValueError("an append has at least one row")
+        return await self._committer.append(appends)
 
-    def read(self, after: int, limit: int) -> list[Record]:
-        """The records beyond `after`. The transaction is closed on return: an open one stops page reuse."""
-        decoder, records, size = Decoder(), list[Record](), 0
-        with self._env.begin(db=self._entries) as txn, txn.cursor() as cursor:
-            if not cursor.set_range(key_of(after + 1)):
-                return records
+    def read(self, after: int, limit: int) -> list[Block]:
+        """Blocks beyond `after`. The transaction is closed on return: an open one stops page reuse."""
+        after = max(after, self._cursor)  # a block is deleted whole, once the cursor is past its last row
+        found, rows, size = list[Block](), 0, 0
+        with self._env.begin(db=self._blocks) as txn, txn.cursor() as cursor:
+            # The block that holds `after` may go on beyond it.
+            if not (cursor.prev() if cursor.set_range(key_of(after + 1)) else cursor.last()):
+                cursor.first()
             for key, value in cursor.iternext():
+                if last_of(key, value) <= after:
+                    continue
                 size += len(value)
-                if len(records) >= limit or (records and size > READ_BYTES):
+                if rows >= limit or (found and size > READ_BYTES):
                     break
-                records.append(decoder.record(key, value))
-        return records
+                found.append(block_of(key, value))
+                rows += len(found[-1].rows)
+        return only(found[:1], lambda seq: seq > after) + found[1:]
 
     def commit(self, seq: int) -> None:
         """Moves the cursor first, then deletes in steps: what a kill leaves between, `open` removes."""
@@ -119,7 +139,7 @@ class LmdbLog:
         """Looks into every key and value of every table of the environment."""
         examined = hits = 0
         with self._env.begin() as txn:
-            for db in (self._entries, self._dead, self._meta):
+            for db in self._tables:
                 with txn.cursor(db) as cursor:
                     for key, value in cursor.iternext():
                         examined += 1
@@ -137,6 +157,8 @@ class LmdbLog:
         self._env.close()
 
     def _recover(self) -> tuple[str, int, int]:
+        with _typed_errors():
+            bring_up_to_date(self._env, blocks=self._blocks, meta=self._meta)
         with _typed_errors(), self._env.begin(db=self._meta, write=True) as txn:
             stored_id, stored_cursor = txn.get(_LOG_ID), txn.get(_CURSOR)
             log_id = stored_id.decode() if stored_id else f"log_{secrets.token_hex(8)}"
@@ -147,37 +169,44 @@ class LmdbLog:
         self._purge(cursor)
         return log_id, cursor, last
 
-    def _store(self, appends: list[Sequence[Entry]]) -> list[Outcome]:
+    def _store(self, appends: list[Append]) -> list[Outcome]:
         """One commit for all appends; one that would pass the bound is refused, and the rest goes on."""
         outcomes: list[Outcome] = []
-        encoder, items = Encoder(), list[tuple[bytes, bytes]]()
-        with _typed_errors(), self._env.begin(db=self._entries, write=True) as txn:
+        stored: list[Append] = []
+        with _typed_errors(), self._env.begin(write=True) as txn:
             # The numbers come from the file, not from memory: a commit may have failed after it was written.
-            seq = self._last_seq(txn, self._cursor) + 1
+            first = seq = self._last_seq(txn, self._cursor) + 1
             room = self._bound_bytes - self._used_bytes(txn)
-            for entries in appends:
-                room -= (size := sum([len(entry.row) + _ROW_OVERHEAD for entry in entries]))
-                if room < 0:
-                    room += size
+            for append in appends:
+                once = append.once
+                if once is not None and (seen := self._once.seen(txn, once)) is not None:
+                    outcomes.append(seen)
+                    continue
+                size = size_of(append.parts) + (BYTES_A_KEY if once is not None else 0)
+                if size > room:
                     outcomes.append(LogFull())
                     continue
+                room -= size
+                if once is not None:
+                    self._once.remember(txn, once, seq)
                 outcomes.append(seq)
-                items.extend([(key_of(seq + at), encoder.value(entry)) for at, entry in enumerate(entries)])
-                seq += len(entries)
+                stored.append(append)
+                seq += sum([len(part.rows) for part in append.parts])
+            items = list(pack(first, (part for append in stored for part in append.parts)))
             if items:
-                with txn.cursor() as cursor:
+                with txn.cursor(self._blocks) as cursor:
                     cursor.putmulti(items, append=True)
         with self._grown:
             self._last = seq - 1
             self._grown.notify_all()
         return outcomes
 
-    def _last_seq(self, txn: lmdb.Transaction, cursor_seq: int) -> int:
-        with txn.cursor(self._entries) as cursor:
-            return max(cursor_seq, seq_of(bytes(cursor.key()))) if cursor.last() else cursor_seq
+    def _last_seq(self, txn: lmdb.Transaction[bytes], cursor_seq: int) -> int:
+        with txn.cursor(self._blocks) as cursor:
+            return max(cursor_seq, last_of(cursor.key(), cursor.value())) if cursor.last() else cursor_seq
 
     def _used_bytes(self, txn: lmdb.Transaction) -> int:
-        stats = [txn.stat(db) for db in (self._entries, self._dead, self._meta)]
+        stats = [txn.stat(db) for db in self._tables]
         pages = sum(s["branch_pages"] + s["leaf_pages"] + s["overflow_pages"] for s in stats)
         return int(pages) * self._page_bytes
 
@@ -187,16 +216,16 @@ class LmdbLog:
             with _typed_errors(), self._env.begin(write=True) as txn:
                 more = self._delete_step(txn, seq)
 
-    def _delete_step(self, txn: lmdb.Transaction, seq: int) -> bool:
-        end = key_of(seq)
-        with txn.cursor(self._entries) as cursor:
+    def _delete_step(self, txn: lmdb.Transaction[bytes], seq: int) -> bool:
+        """Deletes blocks whose last row is not beyond `seq`; whether some are left."""
+        with txn.cursor(self._blocks) as cursor:
             left = cursor.first()
             for _ in range(DELETE_STEP):
-                if not left or bytes(cursor.key()) > end:
+                if not left or last_of(cursor.key(), cursor.value()) > seq:
                     return False
                 cursor.delete()
                 left = bool(cursor.key())
-            return left and bytes(cursor.key()) <= end
+            return left
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from storage.log import Entry, Table
+from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 
 
@@ -14,9 +14,9 @@ async def main(path: str) -> None:
     log = LmdbLog.open(Path(path))
     count = 0
     while True:
-        first = await log.append(
-            [Entry(Table.EVENTS, "proj_a", b'"n":%d}' % (count + at)) for at in range(3)]
-        )
+        rows = [b'"n":%d}' % (count + at) for at in range(3)]
+        (first,) = await log.append([Append([Rows(Table.EVENTS, "proj_a", rows)])])
+        assert isinstance(first, int)
         count += 3
         sys.stdout.write(f"{log.log_id} {first + 2}\n")
         sys.stdout.flush()

@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage.log import DurableLog, Entry, LogFailed, LogFull, Record, Table
+from storage.log import Append, DurableLog, KeyReused, LogFailed, LogFull, Once, Outcome, Record, Rows, Table
+from storage.log.blocks import records
 from storage.log.lmdb import LmdbLog
 
 pytestmark = [pytest.mark.disk]
@@ -25,8 +27,10 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLog
     """Opens the same log each time: call it again after a close."""
     opened: list[DurableLog] = []
 
-    def opener(max_bytes: int = 64 << 20) -> DurableLog:
-        opened.append(LmdbLog.open(tmp_path / "log", max_bytes=max_bytes))
+    def opener(max_bytes: int = 64 << 20, **options: Any) -> DurableLog:
+        for log in opened:
+            log.close()
+        opened.append(LmdbLog.open(tmp_path / "log", max_bytes=max_bytes, **options))
         return opened[-1]
 
     yield opener
@@ -39,29 +43,70 @@ def log(open_log: OpenLog) -> DurableLog:
     return open_log()
 
 
-def rows(*bodies: bytes, table: Table = Table.EVENTS, project: str = "proj_a") -> list[Entry]:
-    return [Entry(table, project, body) for body in bodies]
+def rows(
+    *bodies: bytes, table: Table = Table.EVENTS, project: str = "proj_a", once: Once | None = None
+) -> list[Append]:
+    return [Append([Rows(table, project, bodies)], once)]
+
+
+async def first(log: DurableLog, append: list[Append]) -> int:
+    """Appends one, and answers its first seq. Raises what it is refused with."""
+    (outcome,) = await log.append(append)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def read(log: DurableLog, after: int, limit: int) -> list[Record]:
+    """The records of the blocks that are read."""
+    return list(records(log.read(after, limit)))
 
 
 async def test_records_come_back_in_order_with_every_byte(log: DurableLog) -> None:
     odd = '"t":"ü\u2028😀",\n "n":9007199254740993}'.encode()
-    assert await log.append(rows(b'"a":1}', odd)) == 1
-    assert await log.append(rows(b"", table=Table.ALIASES, project="proj_ü")) == 3
-    assert log.read(0, 10) == [
+    assert await first(log, rows(b'"a":1}', odd)) == 1
+    assert await first(log, rows(b"", table=Table.ALIASES, project="proj_ü")) == 3
+    assert read(log, 0, 10) == [
         Record(1, Table.EVENTS, "proj_a", b'"a":1}'),
         Record(2, Table.EVENTS, "proj_a", odd),
         Record(3, Table.ALIASES, "proj_ü", b""),
     ]
-    assert [record.seq for record in log.read(1, 1)] == [2]
+    assert [record.seq for record in read(log, 1, 1)] == [2]
+    assert read(log, 2, 1) == read(log, 0, 10)[2:]
     assert log.read(3, 10) == []
 
 
+async def test_parts_of_an_append_stay_together_and_in_order(log: DurableLog) -> None:
+    mixed = Append(
+        [
+            Rows(Table.ALIASES, "proj_a", [b"1}"]),
+            Rows(Table.PEOPLE, "proj_a", [b"2}", b"3}"]),
+            Rows(Table.EVENTS, "proj_a", [b"4}"]),
+        ]
+    )
+    other = Append([Rows(Table.EVENTS, "proj_b", [b"5}"])])
+    assert await log.append([mixed, other, mixed]) == [1, 5, 6]
+    found = read(log, 0, 100)
+    assert [(record.seq, record.row) for record in found[:5]] == [
+        (seq, b"%d}" % seq) for seq in (1, 2, 3, 4, 5)
+    ]
+    assert [record.table for record in found[5:]] == [record.table for record in found[:4]]
+    assert [record.project_id for record in found] == ["proj_a"] * 4 + ["proj_b"] + ["proj_a"] * 4
+
+
+async def test_rows_larger_than_a_block_and_many_small_ones_come_back(log: DurableLog) -> None:
+    bodies = [b"x" * size for size in (1, 200_000, 0, 70_000, *[300] * 900, 5)]
+    assert await first(log, rows(*bodies)) == 1
+    assert [record.row for record in read(log, 0, 10_000)] == bodies
+    assert [record.row for record in read(log, 500, 10_000)] == bodies[500:]
+
+
 async def test_appends_of_many_callers_get_distinct_ranges_without_gaps(log: DurableLog) -> None:
-    firsts = await asyncio.gather(*[log.append(rows(*[b"%d}" % caller] * 3)) for caller in range(200)])
+    firsts = await asyncio.gather(*[first(log, rows(*[b"%d}" % caller] * 3)) for caller in range(200)])
     assert sorted(firsts) == list(range(1, 600, 3))
-    by_seq = {record.seq: record.row for record in log.read(0, 1000)}
-    for caller, first in enumerate(firsts):
-        assert [by_seq[first + at] for at in range(3)] == [b"%d}" % caller] * 3
+    by_seq = {record.seq: record.row for record in read(log, 0, 1000)}
+    for caller, seq in enumerate(firsts):
+        assert [by_seq[seq + at] for at in range(3)] == [b"%d}" % caller] * 3
 
 
 async def test_appends_that_arrive_together_share_a_commit(
@@ -71,7 +116,7 @@ async def test_appends_that_arrive_together_share_a_commit(
     commits: list[int] = []
     store = log._committer._store
 
-    def counted(batch: list[Sequence[Entry]]) -> list[int | Exception]:
+    def counted(batch: list[Append]) -> list[Outcome]:
         commits.append(len(batch))
         return store(batch)
 
@@ -82,17 +127,19 @@ async def test_appends_that_arrive_together_share_a_commit(
 
 
 async def test_an_append_of_nothing_is_a_mistake(log: DurableLog) -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        await log.append([])
+    for nothing in ([], [Append([])], rows(), [*rows(b"}"), *rows()]):
+        with pytest.raises(ValueError, match="at least one"):
+            await log.append(nothing)
+    assert log.stats().appended == 0
 
 
 async def test_a_cancelled_append_does_not_disturb_the_others(log: DurableLog) -> None:
-    doomed = asyncio.create_task(log.append(rows(b"1}")))
-    other = asyncio.create_task(log.append(rows(b"2}")))
+    doomed = asyncio.create_task(first(log, rows(b"1}")))
+    other = asyncio.create_task(first(log, rows(b"2}")))
     await asyncio.sleep(0)
     doomed.cancel()
-    first = await other
-    assert log.read(first - 1, 1)[0].row == b"2}"
+    seq = await other
+    assert read(log, seq - 1, 1)[0].row == b"2}"
 
 
 async def test_over_its_bound_a_log_refuses_whole_appends_and_recovers_after_a_commit(
@@ -103,32 +150,84 @@ async def test_over_its_bound_a_log_refuses_whole_appends_and_recovers_after_a_c
     stored = 0
     with pytest.raises(LogFull):
         while True:
-            await log.append(frame)
+            await first(log, frame)
             stored += 100
     stats = log.stats()
-    assert stats.appended == stored == len(log.read(0, 10_000))
+    assert stats.appended == stored == len(read(log, 0, 10_000))
     assert 0 < stats.used_bytes <= stats.bound_bytes < 2 << 20
     log.commit(stored)
     assert log.stats().lag == 0
-    assert await log.append(frame) == stored + 1
+    assert await first(log, frame) == stored + 1
 
 
 async def test_a_full_log_goes_on_for_ever_at_the_speed_of_its_writer(open_log: OpenLog) -> None:
     log = open_log(max_bytes=2 << 20)
     for size in (100, 900, 3000, 9000) * 20:
-        entries = rows(*[b"x" * size] * (300_000 // size))
-        first = await log.append(entries)
-        log.commit(first + len(entries) - 1)
+        times = 300_000 // size
+        seq = await first(log, rows(*[b"x" * size] * times))
+        log.commit(seq + times - 1)
     assert log.stats().lag == 0
 
 
 async def test_one_append_over_the_bound_does_not_fail_its_neighbours(open_log: OpenLog) -> None:
     log = open_log(max_bytes=1 << 20)
-    huge, small = log.append(rows(b"x" * (2 << 20))), log.append(rows(b"y}"))
-    refused, seq = await asyncio.gather(huge, small, return_exceptions=True)
+    refused, seq = await log.append([*rows(b"x" * (2 << 20)), *rows(b"y}")])
     assert isinstance(refused, LogFull)
     assert seq == 1
-    assert [record.row for record in log.read(0, 9)] == [b"y}"]
+    assert [record.row for record in read(log, 0, 9)] == [b"y}"]
+
+
+KEY = b"k" * 32
+
+
+async def test_a_repeated_append_is_stored_once_and_answered_as_the_first(open_log: OpenLog) -> None:
+    log = open_log()
+    again = rows(b"1}", b"2}", once=Once(KEY, b"same"))
+    assert await log.append([*rows(b"0}"), *again, *again]) == [1, 2, 2]
+    assert await asyncio.gather(*[first(log, again) for _ in range(20)]) == [2] * 20
+    log.commit(3)
+    log.close()
+    assert await first(open_log(), again) == 2
+    assert open_log_rows(open_log()) == []
+
+
+def open_log_rows(log: DurableLog) -> list[bytes]:
+    return [record.row for record in read(log, 0, 100)]
+
+
+async def test_a_key_that_comes_with_something_else_is_refused_and_its_neighbours_are_not(
+    log: DurableLog,
+) -> None:
+    outcomes = await log.append(
+        [
+            *rows(b"1}", once=Once(KEY, b"this")),
+            *rows(b"2}", once=Once(KEY, b"that")),
+            *rows(b"3}", once=Once(b"q" * 32, b"that")),
+        ]
+    )
+    assert (outcomes[0], outcomes[2]) == (1, 2)
+    assert isinstance(outcomes[1], KeyReused)
+    assert open_log_rows(log) == [b"1}", b"3}"]
+
+
+async def test_a_refused_append_leaves_its_key_unused(open_log: OpenLog) -> None:
+    log = open_log(max_bytes=1 << 20)
+    (refused,) = await log.append(rows(b"x" * (2 << 20), once=Once(KEY, b"huge")))
+    assert isinstance(refused, LogFull)
+    assert await first(log, rows(b"1}", once=Once(KEY, b"small"))) == 1
+
+
+async def test_a_key_is_free_again_after_a_day(open_log: OpenLog) -> None:
+    now_ms = [1_000_000]
+    log = open_log(now_ms=lambda: now_ms[0])
+    for hour in range(0, 75, 25):
+        now_ms[0] = hour * 3_600_000
+        (outcome,) = await log.append(rows(b"%d}" % hour, once=Once(KEY, b"%d" % hour)))
+        assert isinstance(outcome, int)
+        now_ms[0] += 23 * 3_600_000
+        (refused,) = await log.append(rows(b"again}", once=Once(KEY, b"other")))
+        assert isinstance(refused, KeyReused)
+    assert open_log_rows(log) == [b"0}", b"25}", b"50}"]
 
 
 async def test_the_cursor_the_id_and_the_rows_survive_a_restart(open_log: OpenLog) -> None:
@@ -138,7 +237,7 @@ async def test_the_cursor_the_id_and_the_rows_survive_a_restart(open_log: OpenLo
     log.close()
     again = open_log()
     assert (again.log_id, again.cursor()) == (log.log_id, 7)
-    assert [record.seq for record in again.read(0, 100)] == [8, 9, 10]
+    assert [record.seq for record in read(again, 0, 100)] == [8, 9, 10]
 
 
 async def test_a_number_is_never_used_twice_even_when_the_log_is_empty(open_log: OpenLog) -> None:
@@ -146,7 +245,7 @@ async def test_a_number_is_never_used_twice_even_when_the_log_is_empty(open_log:
     await log.append(rows(b"1}", b"2}"))
     log.commit(2)
     log.close()
-    assert await open_log().append(rows(b"3}")) == 3
+    assert await first(open_log(), rows(b"3}")) == 3
 
 
 async def test_a_cursor_does_not_go_back_or_beyond_the_end(log: DurableLog) -> None:
@@ -161,13 +260,13 @@ async def test_a_commit_deletes_more_than_one_step(log: DurableLog) -> None:
     for _ in range(3):
         await log.append(rows(*[b"}"] * 3000))
     log.commit(8500)
-    assert [record.seq for record in log.read(0, 1)] == [8501]
+    assert read(log, 0, 1)[0].seq == 8501
 
 
 async def test_dead_letters_stay_once_each_with_reason_and_row(open_log: OpenLog) -> None:
     log = open_log()
     await log.append(rows(b"good}", b"bad}", b"worse}"))
-    good, bad, worse = log.read(0, 3)
+    good, bad, worse = read(log, 0, 3)
     for record, reason in (
         (worse, "INCORRECT_DATA"),
         (bad, "CANNOT_PARSE_NUMBER"),
@@ -193,13 +292,15 @@ async def test_waiting_ends_with_an_append_and_with_its_time(log: DurableLog) ->
 async def test_a_scan_sees_rows_projects_and_dead_letters(log: DurableLog) -> None:
     marker = b"mark_abcdefghij0123456789"
     await log.append(
-        [*rows(b'"m":"' + marker + b'"}', b"other}"), Entry(Table.PEOPLE, marker.decode(), b"}")]
+        [
+            *rows(b'"m":"' + marker + b'"}', b"other}"),
+            *rows(b"}", table=Table.PEOPLE, project=marker.decode()),
+        ]
     )
     examined, hits = log.scan(marker)
     assert hits == 2
     assert examined >= 3
-    first = log.read(0, 1)[0]
-    log.dead_letter(first, "why")
+    log.dead_letter(read(log, 0, 1)[0], "why")
     log.commit(3)
     assert log.scan(marker)[1] == 1
 
@@ -211,7 +312,7 @@ async def test_a_failed_commit_fails_all_who_wait_and_the_next_one_goes_on(
     store, failing = log._committer._store, threading.Event()
     failing.set()
 
-    def broken(batch: list[Sequence[Entry]]) -> list[int | Exception]:
+    def broken(batch: list[Append]) -> list[Outcome]:
         if failing.is_set():
             raise LogFailed
         return store(batch)
@@ -220,7 +321,7 @@ async def test_a_failed_commit_fails_all_who_wait_and_the_next_one_goes_on(
     results = await asyncio.gather(*[log.append(rows(b"}")) for _ in range(5)], return_exceptions=True)
     assert [type(result) for result in results] == [LogFailed] * 5
     failing.clear()
-    assert await log.append(rows(b"}")) == 1
+    assert await first(log, rows(b"}")) == 1
 
 
 async def test_a_closed_log_acknowledges_nothing(log: DurableLog) -> None:
@@ -244,7 +345,7 @@ def test_a_killed_process_loses_no_acknowledged_append(open_log: OpenLog, tmp_pa
         log_ids.add(log_id)
         acknowledged = int(last)
         log = open_log()
-        found = [record.seq for record in log.read(0, 100_000)]
+        found = [record.seq for record in read(log, 0, 100_000)]
         assert found == list(range(1, len(found) + 1))
         assert len(found) >= acknowledged > 0
         assert len(found) % 3 == 0

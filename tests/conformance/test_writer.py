@@ -20,7 +20,8 @@ from storage.analytics.errors import StoreUnavailable
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
 from storage.analytics.tables import EventRow, seconds, tail
-from storage.log import Entry, Record, Table
+from storage.log import Append, Block, Rows, Table
+from storage.log.blocks import only
 from storage.log.lmdb import LmdbLog
 
 pytestmark = [pytest.mark.disk]
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.disk]
 REGION = "eu-west-1"
 NOW_MS = 1_778_337_121_482
 CHILD = Path(__file__).parent / "writer_child.py"
-POISON = Entry(Table.EVENTS, "proj_bad", b'"timestamp_ms":"soon"}')
+POISON = Rows(Table.EVENTS, "proj_bad", [b'"timestamp_ms":"soon"}'])
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def make_writer(engine: Engine, log: LmdbLog) -> Iterator[MakeWriter]:
         writer.stop(timedelta(seconds=5))
 
 
-def event(project: str, number: int, *, id: str = "", environment: str = "live") -> Entry:
+def event(project: str, number: int, *, id: str = "", environment: str = "live") -> Rows:
     row = EventRow(
         project_id=project,
         environment=environment,  # type: ignore[arg-type]
@@ -76,7 +77,14 @@ def event(project: str, number: int, *, id: str = "", environment: str = "live")
         properties=msgspec.Raw(b'{"n":%d}' % number),
         default_properties=msgspec.Raw(b"{}"),
     )
-    return Entry(Table.EVENTS, project, tail(row))
+    return Rows(Table.EVENTS, project, [tail(row)])
+
+
+async def append(log: LmdbLog, parts: list[Rows]) -> int:
+    """Appends one request, and answers its first seq."""
+    (first,) = await log.append([Append(parts)])
+    assert isinstance(first, int)
+    return first
 
 
 async def stored(engine: Engine, project: str, *, final: bool = False) -> list[str]:
@@ -90,7 +98,7 @@ async def test_what_is_appended_is_stored_and_leaves_the_log(
 ) -> None:
     writer = make_writer(batch_rows=30)
     for at in range(0, 100, 10):
-        await log.append([event(project, number) for number in range(at, at + 10)])
+        await append(log, [event(project, number) for number in range(at, at + 10)])
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(100)]
     assert log.stats().lag == 0
@@ -100,15 +108,15 @@ async def test_what_is_appended_is_stored_and_leaves_the_log(
 async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_stored(
     engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
 ) -> None:
-    cut = Entry(Table.EVENTS, project, event(project, 999).row[:-1])
+    cut = Rows(Table.EVENTS, project, [event(project, 999).rows[0][:-1]])
     entries = [event(project, number) for number in range(50)]
-    await log.append([POISON, *entries[:20], POISON, POISON, *entries[20:], cut])
+    await append(log, [POISON, *entries[:20], POISON, POISON, *entries[20:], cut])
     writer = make_writer()
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(50)]
     dead = log.dead_letters()
     assert [record.seq for record, _ in dead] == [1, 22, 23, 54]
-    assert {record.row for record, _ in dead} == {POISON.row, cut.row}
+    assert {record.row for record, _ in dead} == {*POISON.rows, *cut.rows}
     assert all(reason.isupper() for _, reason in dead)
     assert writer.stats().dead_letters == 4
 
@@ -116,7 +124,7 @@ async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_store
 async def test_a_row_of_another_regions_project_does_not_reach_the_store(
     engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
 ) -> None:
-    await log.append([event(project, 1), event("proj_there", 2), event(project, 3)])
+    await append(log, [event(project, 1), event("proj_there", 2), event(project, 3)])
     writer = make_writer()
     assert writer.flush()
     assert await stored(engine, project) == ["event 1", "event 3"]
@@ -130,9 +138,9 @@ async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
     engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
 ) -> None:
     writer = make_writer()
-    first = await log.append([event(project, 1, id="evt_a"), event(project, 2, id="evt_a")])
+    first = await append(log, [event(project, 1, id="evt_a"), event(project, 2, id="evt_a")])
     assert writer.flush(first + 1)
-    await log.append([event(project, 3, id="evt_a"), event(project, 4, id="evt_a", environment="test")])
+    await append(log, [event(project, 3, id="evt_a"), event(project, 4, id="evt_a", environment="test")])
     assert writer.flush()
     assert await stored(engine, project, final=True) == ["event 1", "event 4"]
 
@@ -140,10 +148,10 @@ async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
 async def test_rows_that_a_former_run_inserted_are_not_inserted_again(
     engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
 ) -> None:
-    await log.append([event(project, number) for number in range(10)])
+    await append(log, [event(project, number) for number in range(10)])
     sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
-    records = log.read(0, 10)
-    sink.insert(Table.EVENTS, [records[2], records[7]])
+    blocks = only(log.read(0, 10), lambda seq: seq in (3, 8))
+    sink.insert(Table.EVENTS, blocks)
     writer = make_writer(batch_rows=4)
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(10)]
@@ -155,8 +163,8 @@ def test_an_equal_key_counts_as_present_and_only_in_its_environment(
 ) -> None:
     sink = ReadBackSink(handle=engine.writer(), log_id=f"log_{project}")
 
-    def record(seq: int, entry: Entry) -> Record:
-        return Record(seq, entry.table, entry.project_id, entry.row)
+    def record(seq: int, part: Rows) -> Block:
+        return Block(seq, part.table, part.project_id, part.rows)
 
     sink.insert(Table.EVENTS, [record(1, event(project, 1, id="evt_a"))])
     again = record(5, event(project, 5, id="evt_a"))
@@ -178,15 +186,15 @@ async def test_an_insert_that_fails_before_or_after_it_landed_is_made_good(
 ) -> None:
     insert, failures = ReadBackSink.insert, iter([True, True, True])
 
-    def flaky(self: ReadBackSink, table: Table, records: list[Record]) -> None:
+    def flaky(self: ReadBackSink, table: Table, blocks: list[Block]) -> None:
         fail = next(failures, False)
         if landed or not fail:
-            insert(self, table, records)
+            insert(self, table, blocks)
         if fail:
             raise StoreUnavailable("NETWORK_ERROR")
 
     monkeypatch.setattr(ReadBackSink, "insert", flaky)
-    await log.append([event(project, number) for number in range(20)])
+    await append(log, [event(project, number) for number in range(20)])
     writer = make_writer()
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(20)]
@@ -204,7 +212,7 @@ async def test_a_failure_nobody_foresaw_stops_nothing(
             failed.set()
             raise RuntimeError("a defect")
 
-    await log.append([event(project, 1), event(project, 2)])
+    await append(log, [event(project, 1), event(project, 2)])
     writer = make_writer(step=step)
     assert writer.flush()
     assert failed.is_set()
@@ -215,7 +223,7 @@ async def test_a_writer_that_stops_has_drained_the_log(
     engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
 ) -> None:
     writer = make_writer(batch_rows=7)
-    await log.append([event(project, number) for number in range(50)])
+    await append(log, [event(project, number) for number in range(50)])
     assert writer.stop() is True
     assert len(await stored(engine, project)) == 50
 

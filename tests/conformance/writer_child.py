@@ -21,19 +21,19 @@ from services.ingest.writer import Writer
 from storage.analytics.engine import Engine
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import AliasRow, EventRow, PeopleRow, seconds, tail
-from storage.log import Entry, Table
+from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 
 NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
 
 
-def entries_of(count: int) -> list[Entry]:
+def entries_of(count: int) -> list[Rows]:
     """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
     return [_entry(number) for number in range(count)]
 
 
-def _entry(number: int) -> Entry:
+def _entry(number: int) -> Rows:
     named: dict[str, Any] = {
         "project_id": "proj_a",
         "environment": "live",
@@ -42,13 +42,13 @@ def _entry(number: int) -> Entry:
     }
     at = seconds(NOW_MS)
     if number % 50 == 7:
-        return Entry(Table.EVENTS, "proj_a", b'"project_id":"proj_a","timestamp_ms":"soon"}')
+        return Rows(Table.EVENTS, "proj_a", [b'"project_id":"proj_a","timestamp_ms":"soon"}'])
     if number % 6 == 4:
         row = PeopleRow(**named, received_at=at, id=f"p{number}", distinct_id="d", traits={"a": "1"})
-        return Entry(Table.PEOPLE, "proj_a", tail(row))
+        return Rows(Table.PEOPLE, "proj_a", [tail(row)])
     if number % 6 == 5:
         alias = AliasRow(**named, received_at=at, id=f"a{number}", alias_id=f"x{number}", distinct_id="d")
-        return Entry(Table.ALIASES, "proj_a", tail(alias))
+        return Rows(Table.ALIASES, "proj_a", [tail(alias)])
     empty = msgspec.Raw(b"{}")
     event = EventRow(
         **named,
@@ -59,7 +59,7 @@ def _entry(number: int) -> Entry:
         properties=empty,
         default_properties=empty,
     )
-    return Entry(Table.EVENTS, "proj_a", tail(event))
+    return Rows(Table.EVENTS, "proj_a", [tail(event)])
 
 
 def _die_at(wanted: str, seen: int) -> Callable[[str], None]:
@@ -80,7 +80,7 @@ async def main(folder: Path, die_at: str, count: int) -> None:
     tempfile.tempdir = str(folder / "tmp")
     log = LmdbLog.open(folder / "log")
     for at in range(0, count, 20):
-        await log.append(entries_of(count)[at : at + 20])
+        await log.append([Append(entries_of(count)[at : at + 20])])
     engine = Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
     writer = Writer(
         log=log,

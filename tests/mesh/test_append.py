@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from mesh.errors import CrossingRefused, SankofaError
-from sankofa.ingest.v1.ingest_pb2 import Alias, AppendRequest, AppendResult, People, Track
+from sankofa.ingest.v1.ingest_pb2 import Alias, AppendRequest, AppendResult, Command, People, Track
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceStub
+from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_TEST
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.analytics.engine import Engine
 from tests.support import rows
@@ -124,10 +126,36 @@ async def test_a_full_log_refuses_what_it_can_not_keep_and_stores_no_half(
         )
         assert [reason(result) for result in results] == [
             "LOG_FULL",
-            "LOG_FULL",
+            "UNSPECIFIED",
             "UNSPECIFIED",
             "NO_OPERATIONS",
         ]
-        assert cell.log.stats().appended == before
-        (result,) = await cell.append(item(project, OPENED))
-        assert reason(result) == "UNSPECIFIED"
+        assert cell.log.stats().appended == before + 1
+
+
+async def test_an_idempotency_key_is_stored_once_and_refused_for_another_body(cell: Cell) -> None:
+    project, before = await cell.project(), cell.log.stats().appended
+    screen = Track(event_name="$screen", distinct_id="user_1", properties=b'{"$screen_name":"Home"}')
+    garbage = Track(event_name="opened", distinct_id="gzip")
+    first, again, other, elsewhere = await cell.append(
+        item(project, screen, OPENED, garbage, idempotency_key="k"),
+        item(project, screen, OPENED, garbage, idempotency_key="k"),
+        item(project, OPENED, idempotency_key="k"),
+        item(project, OPENED, idempotency_key="k", environment=ENVIRONMENT_TEST),
+    )
+    again.request_id = first.request_id
+    assert (
+        again
+        == first
+        == AppendResult(request_id=first.request_id, events=2, discarded=1, commands=[Command(screen="Home")])
+    )
+    assert (reason(other), reason(elsewhere)) == ("IDEMPOTENCY_KEY_REUSED", "UNSPECIFIED")
+    assert cell.log.stats().appended == before + 3
+
+
+async def test_two_shims_that_send_the_same_key_at_once_store_it_once(cell: Cell) -> None:
+    project, before = await cell.project(), cell.log.stats().appended
+    requests = [item(project, OPENED, idempotency_key="k") for _ in range(20)]
+    answers = await asyncio.gather(*(cell.append(request, channel=cell.channel()) for request in requests))
+    assert [answer.error for (answer,) in answers] == [0] * 20
+    assert cell.log.stats().appended == before + 1

@@ -42,6 +42,12 @@ def user_agents() -> UserAgents:
     return UserAgents()
 
 
+def rows_of(accepted: Accepted) -> list[tuple[Table, dict[str, Any]]]:
+    """The rows that a request becomes, as the store reads them."""
+    parts = accepted.append.parts if accepted.append else ()
+    return [(part.table, msgspec.json.decode(b"{" + row)) for part in parts for row in part.rows]
+
+
 @dataclass
 class Reader:
     """Reads requests, and shows the rows as the store would."""
@@ -55,9 +61,8 @@ class Reader:
         return self.normaliser.accept(AppendItem(request_id=1, operations=wrapped, **fields))
 
     def row(self, operation: Track | People | Alias, **item: Any) -> dict[str, Any]:
-        (entry,) = self.accept(operation, **item).entries
-        decoded: dict[str, Any] = msgspec.json.decode(b"{" + entry.row)
-        return decoded
+        ((_, row),) = rows_of(self.accept(operation, **item))
+        return row
 
     def refusal(self, *operations: Track | People | Alias, **item: Any) -> str:
         with pytest.raises(SankofaError) as refused:
@@ -101,9 +106,11 @@ def test_properties_stay_byte_for_byte_as_sent(reader: Reader) -> None:
     sent = (
         '{ "n": 9007199254740993, "f":1.10, "nested": {"a":[ ]},\n "u":"ü😀\\u00e9\\u0000","z":null,"n":1 }'
     ).encode()
-    (entry,) = reader.accept(event(properties=sent, default_properties=b'{"a" : 1}')).entries
-    assert b'"properties":' + sent in entry.row
-    assert b'"default_properties":{"a" : 1}' in entry.row
+    append = reader.accept(event(properties=sent, default_properties=b'{"a" : 1}')).append
+    assert append is not None
+    ((row,),) = (part.rows for part in append.parts)
+    assert b'"properties":' + sent in row
+    assert b'"default_properties":{"a" : 1}' in row
 
 
 @pytest.mark.parametrize(
@@ -158,7 +165,7 @@ def test_a_garbage_id_is_dropped_and_counted_apart(reader: Reader, garbage: str)
         event(),
     )
     assert (accepted.events, accepted.people, accepted.aliases, accepted.discarded) == (1, 0, 0, 4)
-    assert len(accepted.entries) == 1
+    assert len(rows_of(accepted)) == 1
     assert accepted.commands == []
 
 
@@ -230,9 +237,15 @@ def test_aliases_come_first_then_people_then_events_each_in_the_order_sent(reade
         event(event_name="two"),
         People(distinct_id="user_2"),
     )
-    tables = [entry.table for entry in accepted.entries]
-    assert tables == [Table.ALIASES, Table.PEOPLE, Table.PEOPLE, Table.EVENTS, Table.EVENTS]
-    rows = [msgspec.json.decode(b"{" + entry.row) for entry in accepted.entries]
+    found = rows_of(accepted)
+    assert [table for table, _ in found] == [
+        Table.ALIASES,
+        Table.PEOPLE,
+        Table.PEOPLE,
+        Table.EVENTS,
+        Table.EVENTS,
+    ]
+    rows = [row for _, row in found]
     assert [row["distinct_id"] for row in rows[1:3]] == ["user_1", "user_2"]
     assert [row["event_name"] for row in rows[3:]] == ["one", "two"]
 
@@ -257,8 +270,7 @@ def test_an_idempotency_key_makes_a_retry_of_the_same_body_the_same_rows(reader:
             People(distinct_id="user_1"),
             Alias(alias_id="anon_1", distinct_id="user_1"),
         )
-        entries = reader.accept(*request, idempotency_key=key).entries
-        return [msgspec.json.decode(b"{" + entry.row)["id"] for entry in entries]
+        return [row["id"] for _, row in rows_of(reader.accept(*request, idempotency_key=key))]
 
     assert ids("k") == ids("k")
     assert len(set(ids("k"))) == 4
