@@ -133,6 +133,7 @@ async def _rest(process: Process) -> None:
         credentials=process.credentials,
         public_address=config.public_address,
         edge_address=config.edge_address,
+        patience=config.patience(),
     )
     await server.start()
     process.stack.push_async_callback(server.drain, process.config.drain_s)

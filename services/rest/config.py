@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from services.rest.connections import Patience
+
 
 class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of one REST shim process."""
@@ -29,6 +31,21 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_body_bytes: int = 32 * 1024 * 1024
     """Largest request body, before and after decompression."""
 
+    header_timeout_s: float = 10.0
+    """How long a client may take for a request's line and headers; then 408. As at the edge."""
+
+    body_timeout_s: float = 120.0
+    """How long a client may take to send a body (then 408), and to read an answer. As at the edge."""
+
+    idle_timeout_s: float = 60.0
+    """How long nothing at all may come of a body, or be read of an answer. As at the edge."""
+
+    keep_alive_s: float = 75.0
+    """How long a connection may be idle between two requests. Longer than the edge keeps one idle, 3 s."""
+
+    max_connections: int = 16_384
+    """Open connections of each listener; the next one gets 503. As at the edge."""
+
     max_inflight_requests: int = 8192
     """Ingestion requests that may wait for the cell; the next one gets 503."""
 
@@ -46,3 +63,13 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     trace_ratio: float = 0.01
     """Share of the requests without a trace context of their own for which a span is begun."""
+
+    def patience(self) -> Patience:
+        """What one connection may take."""
+        return Patience(
+            header_timeout_s=self.header_timeout_s,
+            body_timeout_s=self.body_timeout_s,
+            idle_timeout_s=self.idle_timeout_s,
+            keep_alive_s=self.keep_alive_s,
+            max_connections=self.max_connections,
+        )

@@ -49,11 +49,16 @@ class LingeringTransport:
 
     def close(self) -> None:
         """Closes, at once where everything sent has been read."""
-        self.flush()
         cycle: Any = self._protocol.cycle
         if self.is_closing() or cycle is None or not cycle.more_body:
+            self.flush()
             self._transport.close()
-            return
+        else:
+            self.linger()
+
+    def linger(self) -> None:
+        """Closes once the client has had a moment to read its answer."""
+        self.flush()
         self.lingering = True
         if self._transport.can_write_eof():
             self._transport.write_eof()

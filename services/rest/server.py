@@ -12,38 +12,48 @@ import contextlib
 import logging
 import ssl
 import tempfile
-from typing import ClassVar, Final
+from contextlib import AsyncExitStack
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mesh.errors import InvalidInput
 from mesh.http import HttpListener
 from mesh.identity import Credentials, Identity
 from mesh.regions import GLOBAL
-from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.rest.lingering import LingeringTransport
-from services.rest.responses import RequestIds, error_answer
+from mesh.tasks import background
+from services.rest.connections import Connections, Patience
+from services.rest.protocol import PublicProtocol
+from services.rest.responses import RequestIds
 
 log = logging.getLogger(__name__)
 
 EDGE_ROLE: Final = "edge"
-_KEEP_ALIVE_S: Final = 75  # longer than the edge's idle time-out for upstreams, so that it closes first
 
 
 class RestServer:
     """Runs the shim on its listeners. Addresses are "host:port"; port 0 takes a free one, "" opens none."""
 
     def __init__(
-        self, *, app: ASGIApp, credentials: Credentials, public_address: str, edge_address: str = ""
+        self,
+        *,
+        app: ASGIApp,
+        credentials: Credentials,
+        public_address: str,
+        edge_address: str = "",
+        patience: Patience | None = None,
     ) -> None:
         region = credentials.identity.region
-        public = _config(app, _protocol(region, _PublicProtocol))
+        bounds = patience or Patience()
+        self._connections = [Connections(bounds)]
+        public = _config(app, _protocol(PublicProtocol, region, self._connections[0]), bounds)
         self._listeners = [HttpListener(public, public_address)]
         if edge_address:
-            edge = _config(app, _protocol(region, _EdgeProtocol), tls=edge_tls(credentials))
+            self._connections.append(Connections(bounds))
+            edge = _config(app, _protocol(_EdgeProtocol, region, self._connections[1]), bounds)
+            edge.ssl_context_factory = lambda _config, _default: edge_tls(credentials)
             self._listeners.append(HttpListener(edge, edge_address))
+        self._watching = AsyncExitStack()
 
     @property
     def public_port(self) -> int:
@@ -57,50 +67,17 @@ class RestServer:
 
     async def start(self) -> None:
         """Returns once every listener accepts."""
-        for listener in self._listeners:
+        for connections, listener in zip(self._connections, self._listeners, strict=True):
+            background(connections.watch(), name="connections", stack=self._watching)
             await listener.start()
 
     async def drain(self, grace_s: float) -> None:
         """Takes no new connection, lets requests in flight end for `grace_s` seconds, then ends them."""
         await asyncio.gather(*(listener.drain(grace_s) for listener in self._listeners))
+        await self._watching.aclose()
 
 
-class _PublicProtocol(HttpToolsProtocol):
-    """Answers what isn't HTTP in the shim's own error shape, with its region."""
-
-    region: ClassVar[str] = ""
-    ids: ClassVar[RequestIds]
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """What the application sends goes out over a transport that lingers."""
-        super().connection_made(transport)
-        self.transport = self._lingering = LingeringTransport(transport, self)  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        """Past the last answer, what arrives is thrown away."""
-        if not self._lingering.lingering:
-            super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        """An answer without a body is complete with its head."""
-        self._lingering.flush()
-        super().on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Called instead of the application where the request can't be parsed."""
-        request_id = self.ids.of(None)
-        error = InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY)
-        body = error_answer(error, request_id=request_id).body
-        head = (
-            f"HTTP/1.1 400 Bad Request\r\nx-sankofa-region: {self.region}\r\n"
-            f"x-request-id: {request_id.decode('ascii')}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
-
-
-class _EdgeProtocol(_PublicProtocol):
+class _EdgeProtocol(PublicProtocol):
     """Marks requests of the edge; cuts off whoever holds another certificate of the mesh."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -135,14 +112,12 @@ def _peer(transport: asyncio.Transport) -> Identity | None:
     return None
 
 
-def _protocol(region: str, base: type[_PublicProtocol]) -> type[_PublicProtocol]:
+def _protocol(base: type[PublicProtocol], region: str, connections: Connections) -> type[PublicProtocol]:
     """uvicorn makes one protocol per connection from a class, so what they share is on the class."""
-    return type(base.__name__, (base,), {"region": region, "ids": RequestIds()})
+    return type(base.__name__, (base,), {"region": region, "ids": RequestIds(), "open": connections})
 
 
-def _config(
-    app: ASGIApp, protocol: type[HttpToolsProtocol], *, tls: ssl.SSLContext | None = None
-) -> uvicorn.Config:
+def _config(app: ASGIApp, protocol: type[PublicProtocol], patience: Patience) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=protocol,
@@ -154,6 +129,5 @@ def _config(
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        timeout_keep_alive=round(patience.keep_alive_s),
     )

@@ -145,16 +145,16 @@ async def start_shim(
     *,
     cell_address: str,
     registry_address: str = NOWHERE,
+    **settings: Any,
 ) -> Running:
-    """The shim of eu-west-1 on free ports, until the stack closes."""
+    """The shim of eu-west-1 on free ports, until the stack closes; `settings` are RestConfig's."""
     rest = make_node(pki, region=EU, role="rest", directory=directory)
+    small = {"max_body_bytes": 1 << 20, "max_inflight_requests": 8, "trace_ratio": 0.0}
     config = RestConfig(
         cell_address=cell_address,
         registry_address=registry_address,
         dashboard_origins=(DASHBOARD,),
-        max_body_bytes=1 << 20,
-        max_inflight_requests=8,
-        trace_ratio=0.0,
+        **small | settings,
     )
     edge_bytes: list[int] = []
     app = await build(
@@ -170,6 +170,7 @@ async def start_shim(
         credentials=rest.node.credentials,
         public_address="127.0.0.1:0",
         edge_address="127.0.0.1:0",
+        patience=config.patience(),
     )
     await server.start()
     stack.push_async_callback(server.drain, 1.0)

@@ -1,0 +1,134 @@
+"""What uvicorn's protocol lacks for strangers: bounds, half-closed connections, refusals in our own shape."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mesh.errors import InvalidInput, SankofaError, Unavailable
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.connections import Connections, Stage
+from services.rest.lingering import LingeringTransport
+from services.rest.responses import RequestIds, error_answer
+
+_PHRASES: Final = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+
+
+class PublicProtocol(HttpToolsProtocol):
+    """One connection. What they share is on the class: uvicorn makes one of these for each of them."""
+
+    region: ClassVar[str] = ""
+    ids: ClassVar[RequestIds]
+    open: ClassVar[Connections]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """What the application sends goes out over a transport that lingers."""
+        super().connection_made(transport)
+        self._wire = transport
+        self.transport = self._lingering = LingeringTransport(transport, self)  # type: ignore[assignment]
+        self._received = self._piece_bytes = self._head_bytes = 0
+        self._refusal: SankofaError | None = None
+        self._deaf = False
+        if not self.open.enter(self):
+            self.refuse(Unavailable())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It counts no more."""
+        self.open.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Past the last answer, what arrives is thrown away. A head that never ends is cut off."""
+        if self._deaf or self._lingering.lingering:
+            return
+        size = self._piece_bytes = len(data)
+        self._received += size
+        self._head_bytes = self._head_bytes + size if self._in_head() else 0
+        super().data_received(data)
+        if self._head_bytes > self.open.patience.max_head_bytes and self._in_head():
+            self.refuse(InvalidInput(ErrorReason.ERROR_REASON_HEADERS_TOO_LARGE))
+
+    def on_headers_complete(self) -> None:
+        """Only what came in large or many pieces can be too large."""
+        limits = self.open.patience
+        too_large = self._head_bytes + self._piece_bytes > limits.max_head_bytes and (
+            len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            > limits.max_head_bytes
+        )
+        if too_large or len(self.headers) > limits.max_headers:
+            self._refusal = InvalidInput(ErrorReason.ERROR_REASON_HEADERS_TOO_LARGE)
+            raise httptools.HttpParserError
+        super().on_headers_complete()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """A client that has sent all it will is answered; one that breaks off in a request is not."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body or self.scheme == "https":
+            return None
+        cycle.keep_alive = False
+        return True
+
+    def on_response_complete(self) -> None:
+        """An answer without a body is complete with its head."""
+        self._lingering.flush()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called instead of the application where the request can't be parsed."""
+        cycle = self.cycle
+        if self.pipeline or (cycle and not cycle.response_complete and not cycle.more_body):
+            cycle.keep_alive = False  # what came before it is answered, and then the connection ends
+            self._deaf = True
+            return
+        self.refuse(self._refusal or InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY))
+
+    def refuse(self, error: SankofaError) -> None:
+        """Answers in place of the application, and ends the connection."""
+        request_id = self.ids.of(None)
+        answer = error_answer(error, request_id=request_id, close=True)
+        lines = [
+            f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}",
+            f"x-sankofa-region: {self.region}",
+            f"x-request-id: {request_id.decode('ascii')}",
+            *(f"{name.decode('ascii')}: {value.decode('ascii')}" for name, value in answer.headers),
+        ]
+        self.transport.write("\r\n".join((*lines, "", "")).encode("ascii") + answer.body)
+        self._lingering.linger()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:  # the application hears that nobody waits
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def stage(self) -> tuple[Stage, object, int]:
+        """For `Connections`."""
+        unread = self._wire.get_write_buffer_size()
+        cycle = self.cycle
+        if unread:
+            return Stage.READING, cycle, unread
+        if self._lingering.lingering:
+            return Stage.ANSWER, cycle, 0
+        if cycle is not None and cycle.more_body and not self.pipeline:
+            return Stage.BODY, cycle, self._received
+        if cycle is not None and not cycle.response_complete:
+            return Stage.ANSWER, cycle, 0
+        if self._in_head():
+            return Stage.HEAD, self.scope, self._received
+        return (Stage.OPENING if cycle is None else Stage.IDLE), cycle, 0
+
+    def out_of_patience(self, stage: Stage) -> None:
+        """For `Connections`."""
+        if stage is Stage.HEAD or (stage is Stage.BODY and not self.cycle.response_complete):
+            self.refuse(InvalidInput(ErrorReason.ERROR_REASON_REQUEST_TIMEOUT))
+        else:
+            self._wire.abort()
+
+    def _in_head(self) -> bool:
+        return self.scope is not None and "method" not in self.scope
