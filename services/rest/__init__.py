@@ -53,7 +53,11 @@ async def build(
     )
     await stack.enter_async_context(coalescer.running())
     ingestion = Ingestion(
-        region=region, directory=directory, appender=coalescer, max_body_bytes=config.max_body_bytes
+        region=region,
+        directory=directory,
+        appender=coalescer,
+        max_body_bytes=config.max_body_bytes,
+        max_operations=config.max_operations,
     )
     health = Health(directory=directory, coalescer=coalescer)
     rooms = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.rest.connections import Patience
+from services.rest.payloads import MOST_OPERATIONS
 
 
 class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,6 +31,9 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     max_body_bytes: int = 32 * 1024 * 1024
     """Largest request body, before and after decompression."""
+
+    max_operations: int = MOST_OPERATIONS
+    """Operations of one batch; one of more gets 413, and is to be split."""
 
     header_timeout_s: float = 10.0
     """How long a client may take for a request's line and headers; then 408. As at the edge."""

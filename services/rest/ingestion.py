@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -22,6 +23,9 @@ from services.rest.responses import Answer, answer
 Parse: TypeAlias = Callable[[bytes, AppendItem], None]
 Reply: TypeAlias = Callable[[ProjectFact, AppendItem, AppendResult], Answer]
 
+_LARGE_BYTES: Final = 256 * 1024
+"""Bodies, some 5 ms of work: larger ones are read in a thread, so that the shim's other clients go on."""
+
 _TRACKED: Final = answer(b'{"ok":true,"commands":[]}')
 _STORED: Final = answer()
 _DISCARDED: Final = answer(b'{"ok":true,"status":"discarded"}', 202)
@@ -38,11 +42,20 @@ class Appender(Protocol):
 class Ingestion:
     """Takes events for the projects of one region."""
 
-    def __init__(self, *, region: str, directory: Directory, appender: Appender, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        region: str,
+        directory: Directory,
+        appender: Appender,
+        max_body_bytes: int,
+        max_operations: int,
+    ) -> None:
         self._region = region
         self._directory = directory
         self._appender = appender
         self._max_body_bytes = max_body_bytes
+        self._max_operations = max_operations
 
     def routes(self) -> dict[str, Handler]:
         """Path → handler of its POST."""
@@ -50,7 +63,7 @@ class Ingestion:
             "/api/v1/track": self._route(partial(single, TrackBody), _track_reply),
             "/api/v1/people": self._route(partial(single, PeopleBody), _stored_reply),
             "/api/v1/alias": self._route(partial(single, AliasBody), _stored_reply),
-            "/api/v1/batch": self._route(batch, _batch_reply),
+            "/api/v1/batch": self._route(partial(batch, most=self._max_operations), _batch_reply),
         }
 
     def _route(self, parse: Parse, reply: Reply) -> Handler:
@@ -58,7 +71,10 @@ class Ingestion:
             key, project = self._open(request)
             body = await self._body(request)
             item = AppendItem(project_id=key.project_id, environment=key.environment)
-            parse(body, item)
+            if len(body) > _LARGE_BYTES:
+                await asyncio.to_thread(parse, body, item)
+            else:
+                parse(body, item)
             if agent := request.sent.get(b"user-agent"):
                 item.user_agent = agent.decode("latin-1")
             if once := request.sent.get(b"idempotency-key"):
@@ -93,7 +109,18 @@ class Ingestion:
         if encoding and request.repeats(b"content-encoding"):
             raise InvalidInput(ErrorReason.ERROR_REASON_UNSUPPORTED_ENCODING)
         body = await request.body(limit_bytes=self._max_body_bytes)
-        return decompress(body, encoding, limit_bytes=self._max_body_bytes) if encoding else body
+        return await self._plain(body, encoding) if encoding else body
+
+    async def _plain(self, body: bytes, encoding: bytes) -> bytes:
+        """Decompressed; a body that grows large, begun again in a thread."""
+        limit_bytes = self._max_body_bytes
+        try:
+            return decompress(body, encoding, limit_bytes=min(limit_bytes, _LARGE_BYTES))
+        except InvalidInput as refused:
+            too_large = refused.reason == ErrorReason.ERROR_REASON_BODY_TOO_LARGE
+            if not too_large or limit_bytes <= _LARGE_BYTES:
+                raise
+        return await asyncio.to_thread(decompress, body, encoding, limit_bytes=limit_bytes)
 
 
 def _nothing_left(result: AppendResult) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import msgspec
 import pytest
 
 from mesh.errors import InvalidInput
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, Operation
-from services.rest.payloads import AliasBody, Body, PeopleBody, TrackBody, batch, single
+from services.rest import payloads
+from services.rest.payloads import AliasBody, Body, PeopleBody, TrackBody, single
 
 
 def _single(kind: type[Body], body: bytes) -> Operation:
@@ -15,6 +18,10 @@ def _single(kind: type[Body], body: bytes) -> Operation:
     single(kind, body, item)
     (operation,) = item.operations
     return operation
+
+
+def batch(body: bytes, item: AppendItem, *, most: int = 1000) -> None:
+    payloads.batch(body, item, most=most)
 
 
 def _batch(*operations: object) -> bytes:
@@ -130,3 +137,40 @@ def test_a_batch_is_refused_for_its_first_bad_operation(body: bytes, text: str) 
     with pytest.raises(InvalidInput) as refused:
         batch(body, AppendItem())
     assert refused.value.public_text == text
+
+
+def _operations(count: int) -> bytes:
+    nested = {
+        "type": "track",
+        "payload": {"event_name": "e", "distinct_id": "dd", "properties": {"a": {"b": {}}}},
+    }
+    return _batch(*[nested] * count)
+
+
+def test_a_batch_may_have_so_many_operations_and_no_more() -> None:
+    item = AppendItem()
+    batch(_operations(7), item, most=7)
+    assert len(item.operations) == 7
+    for body in (_operations(8), b'{"operations":[' + b"{}," * 100_000 + b"{}]}"):
+        with pytest.raises(InvalidInput) as refused:
+            batch(body, AppendItem(), most=7)
+        assert refused.value.public_text == "Too many operations in one batch, split it: 7 at most"
+
+
+def test_a_million_operations_cost_no_more_than_the_bound() -> None:
+    body = b'{"operations":[' + b"{}," * 1_000_000 + b"{}]}"
+    tracemalloc.start()
+    with pytest.raises(InvalidInput):
+        batch(body, AppendItem(), most=10_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 << 20
+
+
+@pytest.mark.parametrize(
+    "body", [b"{" * 100, b"[" + b"{}," * 100 + b"{}]", b'{"operations":' + b"{}" * 50 + b"}"]
+)
+def test_what_can_not_be_counted_is_an_invalid_body(body: bytes) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        batch(body, AppendItem(), most=7)
+    assert refused.value.public_text == "Invalid request body"
