@@ -1,6 +1,7 @@
 """A cell's log, store and writer in a process that ends without a word at one step. Run by path.
 
-argv: folder, step to die at ("" for none), entries to append first. Prints what the store holds if it lives.
+argv: folder, step to die at ("" for none), how often it is seen until then, entries to append first.
+Prints what the store holds, and the steps it took, if it lives.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
 
 
-def entries_of(count: int) -> list[Rows]:
+def entries_of(count: int, first: int = 0) -> list[Rows]:
     """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
-    return [_entry(number) for number in range(count)]
+    return [_entry(number) for number in range(first, first + count)]
 
 
 def _entry(number: int) -> Rows:
@@ -62,25 +62,28 @@ def _entry(number: int) -> Rows:
     return Rows(Table.EVENTS, "proj_a", [tail(event)])
 
 
-def _die_at(wanted: str, seen: int) -> Callable[[str], None]:
-    left = seen
+class Steps:
+    """Notes the steps of a writer and ends the process at one of them."""
 
-    def step(name: str) -> None:
-        nonlocal left
-        if name == wanted:
-            left -= 1
-            if left == 0:
+    def __init__(self, die_at: str, seen: int) -> None:
+        self.taken: set[str] = set()
+        self._die_at, self._left = die_at, seen
+
+    def __call__(self, name: str) -> None:
+        self.taken.add(name)
+        if name == self._die_at:
+            self._left -= 1
+            if self._left == 0:
                 os._exit(9)
 
-    return step
 
-
-async def main(folder: Path, die_at: str, count: int) -> None:
+async def main(folder: Path, steps: Steps, count: int) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     tempfile.tempdir = str(folder / "tmp")
     log = LmdbLog.open(folder / "log")
+    entries = entries_of(count, log.stats().appended)
     for at in range(0, count, 20):
-        await log.append([Append(entries_of(count)[at : at + 20])])
+        await log.append([Append(entries[at : at + 20])])
     engine = Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
     writer = Writer(
         log=log,
@@ -88,7 +91,7 @@ async def main(folder: Path, die_at: str, count: int) -> None:
         guard=StoreGuard(REGION, lambda _: REGION),
         batch_rows=60 if count else 45,
         linger=timedelta(milliseconds=10),
-        step=_die_at(die_at, seen=1 if die_at == "recovered" else 2),
+        step=steps,
     )
     writer.start()
     stopped = writer.stop(timedelta(seconds=30))
@@ -97,10 +100,11 @@ async def main(folder: Path, die_at: str, count: int) -> None:
         found = await engine.query(f"SELECT log_seq FROM {table.value} ORDER BY log_seq")
         seqs[table.value] = [row[0] for row in found]
     dead = [record.seq for record, _ in log.dead_letters()]
-    sys.stdout.write(json.dumps({"stopped": stopped, "seqs": seqs, "dead": dead}) + "\n")
+    said = {"stopped": stopped, "seqs": seqs, "dead": dead, "steps": sorted(steps.taken)}
+    sys.stdout.write(json.dumps(said) + "\n")
     engine.close()
     log.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(Path(sys.argv[1]), Steps(sys.argv[2], int(sys.argv[3])), int(sys.argv[4])))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import string
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -20,6 +18,7 @@ from cli.sweep import Hits, sweep
 from sankofa.residency.v1.ledger_pb2 import SweepPlace
 from storage.directory.lmdb import LmdbDirectory
 from storage.sweep import scan_directory, scan_files, scan_sqlite
+from tests.support.markers import new_marker
 from tests.support.nodes import REGIONS
 from tests.support.running import RunningMesh, until
 
@@ -68,10 +67,6 @@ async def swept(mesh: RunningMesh) -> AsyncIterator[Swept]:
         hits = await asyncio.gather(*(sweep(mesh.file, region, one.marker) for region in REGIONS))
         found[one] = dict(zip(REGIONS, hits, strict=True))
     yield Swept(mesh, found)
-
-
-def new_marker() -> str:
-    return "mark_" + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(20))
 
 
 async def _post(mesh: RunningMesh, region: str, way: str, url: str) -> Posted:
