@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,7 +25,6 @@ pytestmark = [pytest.mark.disk]
 
 REGION = "eu-west-1"
 NOW_MS = 1_778_337_121_482
-CHILD = Path(__file__).parent / "writer_child.py"
 POISON = Rows(Table.EVENTS, "proj_bad", [b'"timestamp_ms":"soon"}'])
 
 
@@ -226,38 +222,3 @@ async def test_a_writer_that_stops_has_drained_the_log(
     await append(log, [event(project, number) for number in range(50)])
     assert writer.stop() is True
     assert len(await stored(engine, project)) == 50
-
-
-STEPS = [
-    "recovered",
-    "read",
-    "inserting:aliases",
-    "inserted:aliases",
-    "inserted:people",
-    "inserting:events",
-    "inserted:events",
-    "looked:events",
-    "buried",
-    "committing",
-    "committed",
-]
-
-
-def run_child(folder: Path, die_at: str, count: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(CHILD), str(folder), die_at, str(count)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step: str) -> None:
-    count = 150
-    killed = run_child(tmp_path, step, count)
-    assert killed.returncode == 9, killed.stderr
-    again = run_child(tmp_path, "", 0)
-    assert again.returncode == 0, again.stderr
-    answer = json.loads(again.stdout.splitlines()[-1])
-    poisoned = [seq for seq in range(1, count + 1) if (seq - 1) % 50 == 7]
-    found = sorted(seq for seqs in answer["seqs"].values() for seq in seqs)
-    assert answer["stopped"] is True
-    assert answer["dead"] == poisoned
-    assert found == [seq for seq in range(1, count + 1) if seq not in poisoned]

@@ -1,0 +1,155 @@
+"""The writer in a process that is killed, at every step and at the very call that publishes a part."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.ingest import writer
+from tests.support.strace import Call, read_trace, run_traced
+
+pytestmark = [pytest.mark.disk]
+
+CHILD = Path(__file__).parent / "writer_child.py"
+COUNT = 150
+STEPS = [
+    "recovered",
+    "read",
+    "looked:aliases",
+    "inserting:aliases",
+    "inserted:aliases",
+    "looked:people",
+    "inserting:people",
+    "inserted:people",
+    "inserting:events",
+    "inserted:events",
+    "looked:events",
+    "buried",
+    "committing",
+    "committed",
+]
+"""Every point between two effects, in the order of a batch."""
+
+FIRST_OF_A_LIFE = {"recovered", "looked:aliases", "looked:people"}
+"""Steps that a life takes once: at its start, or for what the life before it left."""
+
+
+def command(folder: Path, die_at: str = "", seen: int = 1, count: int = 0) -> list[str]:
+    return [sys.executable, str(CHILD), str(folder), die_at, str(seen), str(count)]
+
+
+def live(folder: Path, die_at: str = "", seen: int = 1, count: int = 0) -> subprocess.CompletedProcess[str]:
+    """One life of the child, to its end or to the step where it dies."""
+    ended = subprocess.run(
+        command(folder, die_at, seen, count), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == (9 if die_at else 0), f"{die_at}: {ended.stderr}"
+    return ended
+
+
+def last_life(folder: Path, count: int) -> dict[str, Any]:
+    """What the store holds after a life that nothing disturbs; every row of `count` there exactly once."""
+    answer: dict[str, Any] = json.loads(live(folder).stdout.splitlines()[-1])
+    assert_exactly_once(answer, count)
+    return answer
+
+
+def assert_exactly_once(answer: dict[str, Any], count: int) -> None:
+    poisoned = [seq for seq in range(1, count + 1) if (seq - 1) % 50 == 7]
+    found = sorted(seq for seqs in answer["seqs"].values() for seq in seqs)
+    assert answer["stopped"] is True
+    assert answer["dead"] == poisoned
+    assert found == [seq for seq in range(1, count + 1) if seq not in poisoned]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step: str) -> None:
+    if step.startswith("looked") and step in FIRST_OF_A_LIFE:
+        live(tmp_path, "committing", seen=2, count=COUNT)
+        live(tmp_path, step)
+    else:
+        live(tmp_path, step, seen=1 if step in FIRST_OF_A_LIFE else 2, count=COUNT)
+    last_life(tmp_path, COUNT)
+
+
+def test_killed_again_and_again_while_it_recovers_every_row_is_there_exactly_once(tmp_path: Path) -> None:
+    """One store, a life for every step, each killed at the first sight of it."""
+    for step in ["committing", *STEPS]:
+        live(tmp_path, step, count=COUNT // 3)
+    last_life(tmp_path, COUNT // 3 * (len(STEPS) + 1))
+
+
+def test_the_list_of_steps_is_complete(tmp_path: Path) -> None:
+    """Against a run that takes them all, and against the writer's text, should a run not take one."""
+    live(tmp_path, "committing", count=COUNT)
+    assert last_life(tmp_path, COUNT)["steps"] == sorted(STEPS)
+    named = re.findall(r'_step\(f?"(\w+)', Path(writer.__file__).read_text())
+    assert set(named) == {step.partition(":")[0] for step in STEPS}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store with its schema, so that the writer's renames are the only ones of its thread."""
+    folder = tmp_path_factory.mktemp("prepared")
+    live(folder)
+    return folder
+
+
+def traced(folder: Path, prepared: Path, inject: str, calls: str, *options: str) -> tuple[int, list[Call]]:
+    """A life on a copy of the prepared store, with something done to it at a system call."""
+    shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
+    trace = folder / "trace"
+    ended = run_traced(trace, command(folder, count=COUNT), "-e", f"inject={inject}", *options, calls=calls)
+    return ended.returncode, read_trace(trace)
+
+
+def folder_of(store: Path, table: str) -> Path:
+    """The folder that holds a table's parts."""
+    (definition,) = store.glob(f"chdb/store/*/*/{table}.sql")
+    uuid = re.search(r"UUID '([0-9a-f-]+)'", definition.read_text())
+    assert uuid is not None
+    return Path("chdb/store") / uuid[1][:3] / uuid[1]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 5, 10, 12])
+def test_killed_at_the_rename_that_publishes_a_part(tmp_path: Path, prepared: Path, nth: int) -> None:
+    """Deduplication tokens lose the batch here: they are recorded before the part is published."""
+    code, calls = traced(tmp_path, prepared, f"rename:signal=KILL:when={nth}", "rename")
+    killed = calls[-1]
+    draft, part = re.findall(r'"([^"]+)"', killed.arguments)
+    assert (code, killed.ended) == (-9, None) and "/tmp_insert_" in draft
+    assert Path(draft).is_dir() and not Path(part).exists()
+    last_life(tmp_path, COUNT)
+
+
+@pytest.mark.parametrize("table", ["aliases", "people", "events"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_killed_between_the_rename_and_the_sync_of_its_folder(
+    tmp_path: Path, prepared: Path, table: str, nth: int
+) -> None:
+    """The rows are published, and the insert has not said so."""
+    place = tmp_path / folder_of(prepared, table)
+    inject = f"fdatasync:signal=KILL:when={nth}"
+    code, calls = traced(tmp_path, prepared, inject, "fdatasync", "-P", str(place))
+    assert (code, calls[-1].ended, calls[-1].path) == (-9, None, str(place))
+    assert len([part for part in place.iterdir() if part.name.endswith("_0")]) >= nth
+    last_life(tmp_path, COUNT)
+
+
+@pytest.mark.parametrize(
+    ("call", "options"), [("rename", False), ("fdatasync", True)], ids=["before", "after it was published"]
+)
+def test_an_insert_that_the_disk_aborts_is_repeated_without_doubling(
+    tmp_path: Path, prepared: Path, call: str, options: bool
+) -> None:
+    place = ("-P", str(tmp_path / folder_of(prepared, "events"))) if options else ()
+    code, calls = traced(tmp_path, prepared, f"{call}:error=EIO:when=2", call, *place)
+    assert code == 0 and {failed.result.split()[1] for failed in calls if not failed.succeeded} == {"EIO"}
+    last_life(tmp_path, COUNT)
