@@ -24,16 +24,23 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 
 DOMAIN = "sankofa"
 RETRY_AFTER_S = 1
+"""When to come again, where nothing more exact is known."""
 
 
 class SankofaError(Exception):
-    """A refusal with a typed reason. `detail` completes the public text and never holds a payload."""
+    """A refusal with a typed reason. `detail` completes the public text and never holds a payload.
+
+    `retry_after_s`: where the same call may succeed later, whole seconds until it is worth trying.
+    """
 
     default: ClassVar[ErrorReason] = ErrorReason.ERROR_REASON_INTERNAL
 
-    def __init__(self, reason: ErrorReason | None = None, *, detail: str = "") -> None:
+    def __init__(
+        self, reason: ErrorReason | None = None, *, detail: str = "", retry_after_s: int = RETRY_AFTER_S
+    ) -> None:
         self.reason: ErrorReason = self.default if reason is None else reason
         self.detail = detail
+        self.retry_after_s = retry_after_s
         super().__init__(self.public_text)
 
     @property
@@ -124,6 +131,8 @@ TABLE: dict[int, Wire] = {
         ("UNAVAILABLE", Unavailable, _AWAY, 503, _BUSY),
         ("DEADLINE_EXCEEDED", Unavailable, grpc.StatusCode.DEADLINE_EXCEEDED, 503, _BUSY),
         ("LOG_FULL", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
+        ("IN_FLIGHT_FULL", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
+        ("PROJECT_SHARE", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
         ("IDENTITY_REQUIRED", Unauthenticated, _UNAUTH, 401, "A certificate of the mesh is required"),
         ("CROSSING_FORBIDDEN", CrossingRefused, _DENIED, 403, "The call may not cross regions"),
         ("WRONG_REGION", CrossingRefused, _DENIED, 403, "The subject belongs to another region"),
@@ -178,12 +187,12 @@ TABLE: dict[int, Wire] = {
 }
 
 
-def error_of(reason: int, *, detail: str = "") -> SankofaError:
-    """The error of the type that the table gives a reason."""
+def error_of(reason: int, *, detail: str = "", retry_after_s: int = 0) -> SankofaError:
+    """The error of the type that the table gives a reason; `retry_after_s` 0: the other end said none."""
     wire = TABLE.get(reason)
     if wire is None:
         return SankofaError(detail=f"reason {reason}")
-    return wire.type(cast(ErrorReason, reason), detail=detail)
+    return wire.type(cast(ErrorReason, reason), detail=detail, retry_after_s=retry_after_s or RETRY_AFTER_S)
 
 
 def to_status(error: SankofaError) -> status_pb2.Status:

@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from mesh.directory import Directory
 from mesh.node import Node
+from services.rest.admission import Door
 from services.rest.app import OnEdgeRequest, Shim
 from services.rest.cells import Cells
 from services.rest.coalescer import Coalescer
@@ -46,20 +47,24 @@ async def build(
     stack.push_async_callback(cells.close)
     coalescer = Coalescer(
         channel=cells.internal,
-        max_requests=config.max_inflight_requests,
-        max_bytes=config.max_inflight_bytes,
         max_frame_bytes=config.max_frame_bytes,
         timeout_s=config.append_timeout_s,
     )
     await stack.enter_async_context(coalescer.running())
+    door = Door(
+        max_requests=config.max_inflight_requests,
+        max_bytes=config.max_inflight_bytes,
+        project_share=config.project_share,
+    )
     ingestion = Ingestion(
         region=region,
         directory=directory,
+        door=door,
         appender=coalescer,
         max_body_bytes=config.max_body_bytes,
         max_operations=config.max_operations,
     )
-    health = Health(directory=directory, coalescer=coalescer)
+    health = Health(directory=directory, coalescer=coalescer, door=door)
     rooms = (
         health,
         Management(region=region, directory=directory, cells=cells, hint_of=hint_of),

@@ -1,5 +1,8 @@
 """One long Append stream to the cell: everything that waits while a frame is committed is the next frame.
 
+Where more waits than a frame holds, every project has its turn (fairness.py). How much may wait is decided at
+the door (admission.py).
+
 A request is never sent twice: one that was on the wire when its stream broke
 may be stored or not, so its client is told 503 and decides (with event ids a
 retry is harmless).
@@ -22,6 +25,7 @@ from mesh.errors import CrossingRefused, SankofaError, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.fairness import FairQueue
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,6 @@ class _Waiting(msgspec.Struct):
     item: AppendItem
     size_bytes: int
     answer: asyncio.Future[AppendResult]
-    alone: bool = False
 
 
 class Coalescer:
@@ -56,20 +59,15 @@ class Coalescer:
         self,
         *,
         channel: grpc.aio.Channel,
-        max_requests: int,
-        max_bytes: int,
         max_frame_bytes: int,
         timeout_s: float,
     ) -> None:
         self._channel = channel
         self._stub = IngestServiceStub(channel)
-        self._max_requests = max_requests
-        self._max_bytes = max_bytes
-        self._max_frame_bytes = max_frame_bytes
         self._timeout_s = timeout_s
         self._ids = itertools.count(1)
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0
+        self._waiting = FairQueue[_Waiting](frame_bytes=max_frame_bytes)
+        self._alone: deque[_Waiting] = deque()
         self._sent: dict[int, asyncio.Future[AppendResult]] = {}
         self._closed = False
         self._wake = asyncio.Event()
@@ -83,21 +81,18 @@ class Coalescer:
     def gauges(self) -> dict[str, float]:
         """What waits for the next frame, and what is in the frame under way."""
         return {
-            "rest_waiting_requests": len(self._waiting),
-            "rest_waiting_bytes": self._waiting_bytes,
+            "rest_waiting_requests": len(self._waiting) + len(self._alone),
+            "rest_waiting_bytes": self._waiting.waiting_bytes,
             "rest_unanswered_requests": len(self._sent),
         }
 
     async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
-        """Makes a request durable. Raises Unavailable: too many wait, or the stream broke unanswered."""
-        if self._closed or len(self._waiting) + len(self._sent) >= self._max_requests:
-            raise Unavailable()
-        if self._waiting and self._waiting_bytes + size_bytes > self._max_bytes:
+        """Makes a request durable. Raises Unavailable: the stream broke unanswered, or the shim stops."""
+        if self._closed:
             raise Unavailable()
         item.request_id = next(self._ids)
         answer: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, size_bytes, answer))
-        self._waiting_bytes += size_bytes
+        self._waiting.put(item.project_id, _Waiting(item, size_bytes, answer))
         self._wake.set()
         return await answer
 
@@ -141,7 +136,7 @@ class Coalescer:
         answered = False
         try:
             while not reader.done():
-                if self._waiting:
+                if self._alone or self._waiting:
                     await self._exchange(stream, self._next_frame())
                     answered = answered or not self._sent
                 else:
@@ -194,31 +189,18 @@ class Coalescer:
             if not frame[0].answer.done():
                 frame[0].answer.set_exception(refused)
             return
-        for waiting in reversed(frame):
-            waiting.alone = True
-            self._waiting.appendleft(waiting)
-            self._waiting_bytes += waiting.size_bytes
+        self._alone.extend(frame)
 
     def _next_frame(self) -> list[_Waiting]:
-        """What waits, up to the frame's size and always at least one; nobody waits for a cancelled one."""
-        frame: list[_Waiting] = []
-        size_bytes = 0
-        while self._waiting:
-            following = self._waiting[0]
-            size_bytes += following.size_bytes
-            if frame and (size_bytes > self._max_frame_bytes or following.alone or frame[0].alone):
-                break
-            waiting = self._waiting.popleft()
-            self._waiting_bytes -= waiting.size_bytes
-            if not waiting.answer.done():
-                frame.append(waiting)
-        return frame
+        """What goes next; nobody waits for a cancelled one."""
+        frame = [self._alone.popleft()] if self._alone else self._waiting.take_frame()
+        return [waiting for waiting in frame if not waiting.answer.done()]
 
     def _fail_all(self, error: SankofaError) -> None:
-        answers = [*self._sent.values(), *(waiting.answer for waiting in self._waiting)]
+        left = [*self._alone, *self._waiting.take_all()]
+        answers = [*self._sent.values(), *(waiting.answer for waiting in left)]
         self._sent = {}
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        self._alone.clear()
         for answer in answers:
             if not answer.done():
                 answer.set_exception(

@@ -51,10 +51,13 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Open connections of each listener; the next one gets 503. As at the edge."""
 
     max_inflight_requests: int = 8192
-    """Ingestion requests that may wait for the cell; the next one gets 503."""
+    """Ingestion requests in hand, from their headers to their answers; the next one gets 503."""
 
     max_inflight_bytes: int = 256 * 1024 * 1024
-    """Bodies of those requests together."""
+    """Bodies of those requests together, decompressed."""
+
+    project_share: float = 0.8
+    """The part of those bounds that one project may hold while no other wants any; docs/pressure.md."""
 
     max_frame_bytes: int = 4 * 1024 * 1024
     """Bodies coalesced into one frame; a larger request travels alone."""

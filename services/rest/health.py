@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import Unavailable
+from services.rest.admission import Door
 from services.rest.coalescer import Coalescer
 from services.rest.openapi import document
 from services.rest.routing import reply, resource
@@ -16,9 +17,10 @@ from services.rest.routing import reply, resource
 class Health:
     """Health and self-description of one shim."""
 
-    def __init__(self, *, directory: Directory, coalescer: Coalescer) -> None:
+    def __init__(self, *, directory: Directory, coalescer: Coalescer, door: Door) -> None:
         self._directory = directory
         self._coalescer = coalescer
+        self._door = door
         self._openapi = reply(document()).body
 
     def routes(self) -> list[Route]:
@@ -40,7 +42,7 @@ class Health:
 
     def gauges(self) -> dict[str, float]:
         """For /metrics on the admin port."""
-        return self._coalescer.gauges()
+        return {**self._coalescer.gauges(), **self._door.gauges()}
 
     async def lives(self, http: HttpRequest) -> Response:
         """The process answers."""

@@ -11,10 +11,11 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 from mesh.directory import Directory, KeyFact, ProjectFact
-from mesh.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable, error_of
+from mesh.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.admission import Admitted, Door
 from services.rest.decompress import decompress
 from services.rest.payloads import AliasBody, PeopleBody, TrackBody, batch, single
 from services.rest.requests import Handler, Request
@@ -47,12 +48,14 @@ class Ingestion:
         *,
         region: str,
         directory: Directory,
+        door: Door,
         appender: Appender,
         max_body_bytes: int,
         max_operations: int,
     ) -> None:
         self._region = region
         self._directory = directory
+        self._door = door
         self._appender = appender
         self._max_body_bytes = max_body_bytes
         self._max_operations = max_operations
@@ -69,22 +72,25 @@ class Ingestion:
     def _route(self, parse: Parse, reply: Reply) -> Handler:
         async def handle(request: Request) -> Answer:
             key, project = self._open(request)
-            body = await self._body(request)
-            item = AppendItem(project_id=key.project_id, environment=key.environment)
-            if len(body) > _LARGE_BYTES:
-                await asyncio.to_thread(parse, body, item)
-            else:
-                parse(body, item)
-            if agent := request.sent.get(b"user-agent"):
-                item.user_agent = agent.decode("latin-1")
-            if once := request.sent.get(b"idempotency-key"):
-                item.idempotency_key = once.decode("latin-1")
-            if request.traceparent:
-                item.traceparent = request.traceparent
-            result = await self._appender.append(item, size_bytes=len(body))
-            if result.error:
-                raise error_of(result.error)
-            return reply(project, item, result)
+            admitted = self._door.enter(key.project_id, request.declared_bytes(self._max_body_bytes))
+            try:
+                body = await self._body(request, admitted)
+                item = AppendItem(project_id=key.project_id, environment=key.environment)
+                if len(body) > _LARGE_BYTES:
+                    await asyncio.to_thread(parse, body, item)
+                else:
+                    parse(body, item)
+                if agent := request.sent.get(b"user-agent"):
+                    item.user_agent = agent.decode("latin-1")
+                if once := request.sent.get(b"idempotency-key"):
+                    item.idempotency_key = once.decode("latin-1")
+                if request.traceparent:
+                    item.traceparent = request.traceparent
+                result = await self._appender.append(item, size_bytes=len(body))
+                self._door.answered(admitted, result)
+                return reply(project, item, result)
+            finally:
+                self._door.leave(admitted)
 
         return handle
 
@@ -103,13 +109,16 @@ class Ingestion:
             raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
         return key, project
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, decompressed. Raises 413, 415, 400 and ClientGone."""
+    async def _body(self, request: Request, admitted: Admitted) -> bytes:
+        """The body, decompressed, held in the request's share. Raises 413, 415, 400, 503 and ClientGone."""
         encoding = request.sent.get(b"content-encoding", b"")
         if encoding and request.repeats(b"content-encoding"):
             raise InvalidInput(ErrorReason.ERROR_REASON_UNSUPPORTED_ENCODING)
-        body = await request.body(limit_bytes=self._max_body_bytes)
-        return await self._plain(body, encoding) if encoding else body
+        body = await request.body(limit_bytes=self._max_body_bytes, hold=partial(self._door.grow, admitted))
+        if encoding:
+            body = await self._plain(body, encoding)
+            self._door.grow(admitted, len(body))
+        return body
 
     async def _plain(self, body: bytes, encoding: bytes) -> bytes:
         """Decompressed; a body that grows large, begun again in a thread."""

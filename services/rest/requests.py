@@ -12,6 +12,8 @@ from mesh.errors import InvalidInput
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.responses import Answer
 
+Hold: TypeAlias = Callable[[int], None]
+
 
 class ClientGone(Exception):
     """The client went away before its body was complete: there is nobody to answer."""
@@ -39,11 +41,23 @@ class Request(msgspec.Struct):
         headers = self.scope["headers"]
         return len(headers) != len(self.sent) and sum(header == name for header, _ in headers) > 1
 
-    async def body(self, *, limit_bytes: int) -> bytes:
-        """Reads the body. Raises InvalidInput (413, unread where its length says so) and ClientGone."""
-        length = self.sent.get(b"content-length", b"")
-        if length.isdigit() and int(length) > limit_bytes:
+    def declared_bytes(self, limit_bytes: int) -> int | None:
+        """How large the body is said to be, None where it is not said. Raises InvalidInput: 413."""
+        length = self.sent.get(b"content-length")
+        if length is None:
+            return None if b"transfer-encoding" in self.sent else 0
+        if not length.isdigit():
+            return None
+        if (declared := int(length)) > limit_bytes:
             raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
+        return declared
+
+    async def body(self, *, limit_bytes: int, hold: Hold = lambda size_bytes: None) -> bytes:
+        """Reads the body. Raises InvalidInput (413, unread where its length says so) and ClientGone.
+
+        `hold` is told how much of it is in memory as it comes, and may raise.
+        """
+        self.declared_bytes(limit_bytes)
         first = await self.receive()
         if first["type"] != "http.request":
             raise ClientGone
@@ -52,9 +66,10 @@ class Request(msgspec.Struct):
         self.body_read = not first.get("more_body")
         if len(piece) > limit_bytes:
             raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
-        return piece if self.body_read else await self._rest(piece, limit_bytes)
+        hold(len(piece))
+        return piece if self.body_read else await self._rest(piece, limit_bytes, hold)
 
-    async def _rest(self, first: bytes, limit_bytes: int) -> bytes:
+    async def _rest(self, first: bytes, limit_bytes: int, hold: Hold) -> bytes:
         pieces = [first]
         while not self.body_read:
             message = await self.receive()
@@ -65,6 +80,7 @@ class Request(msgspec.Struct):
             self.body_read = not message.get("more_body")
             if self.body_bytes > limit_bytes:
                 raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
+            hold(self.body_bytes)
         return b"".join(pieces)
 
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from mesh.errors import RETRY_AFTER_S, SankofaError
+from mesh.errors import SankofaError
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -58,7 +58,7 @@ def error_answer(
     body = {"ok": False, "error": error.public_text, "request_id": request_id.decode("ascii")}
     headers: tuple[tuple[bytes, bytes], ...] = (CLOSE,) if close else ()
     if error.http_status == 503:
-        headers += ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+        headers += ((b"retry-after", b"%d" % error.retry_after_s),)
     elif error.http_status == 405:
         headers += ((b"allow", allow),)
     return answer(msgspec.json.encode(body), error.http_status, *headers)

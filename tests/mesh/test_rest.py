@@ -269,6 +269,7 @@ async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim
 
 
 async def test_more_than_may_wait_is_answered_503_at_once(shim: Recorded) -> None:
+    """Ten requests may be in hand, eight of them of one project alone."""
     shim.cell.gate.clear()
     waiting = [asyncio.create_task(shim.track()) for _ in range(8)]
     await until(lambda: shim.waiting() == 8 - len(shim.cell.items) and len(shim.cell.items) >= 1)

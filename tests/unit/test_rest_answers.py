@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mesh.directory import Directory
-from mesh.errors import TABLE, InvalidInput, error_of
+from mesh.errors import TABLE, InvalidInput, Unavailable, error_of
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
@@ -32,6 +32,11 @@ def test_every_error_has_the_public_shape(reason: int) -> None:
     assert headers[b"content-length"] == b"%d" % len(sent.body)
     assert headers.get(b"retry-after") == (b"1" if sent.status == 503 else None)
     assert headers.get(b"allow") == (b"GET" if sent.status == 405 else None)
+
+
+def test_an_error_that_knows_when_to_come_again_says_it() -> None:
+    sent = error_answer(Unavailable(retry_after_s=17), request_id=b"mine")
+    assert dict(sent.headers)[b"retry-after"] == b"17"
 
 
 @pytest.mark.parametrize("sent", [b"a", b"A-1._z", b"x" * 128])
@@ -105,11 +110,13 @@ def _served() -> set[tuple[str, str]]:
     directory: Directory = MemoryDirectory()
     unwired: Any = None
     rooms = (
-        Health(directory=directory, coalescer=unwired),
+        Health(directory=directory, coalescer=unwired, door=unwired),
         Management(region=EU, directory=directory, cells=unwired, hint_of=str),
         Queries(region=EU, directory=directory, cells=unwired),
     )
-    ingestion = Ingestion(region=EU, directory=directory, appender=unwired, max_body_bytes=1)
+    ingestion = Ingestion(
+        region=EU, directory=directory, door=unwired, appender=unwired, max_body_bytes=1, max_operations=1
+    )
     found = {(path, "POST") for path in ingestion.routes()}
     for route in (route for room in rooms for route in room.routes()):
         path = route.path.replace(":path}", "}")

@@ -88,7 +88,7 @@ class Alias(_message.Message):
     def __init__(self, alias_id: _Optional[str] = ..., distinct_id: _Optional[str] = ..., timestamp: _Optional[str] = ...) -> None: ...
 
 class AppendResult(_message.Message):
-    __slots__ = ("request_id", "error", "events", "people", "aliases", "discarded", "commands")
+    __slots__ = ("request_id", "error", "events", "people", "aliases", "discarded", "commands", "retry_after_s")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class AppendResult(_message.Message):
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     DISCARDED_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     error: _error_pb2.ErrorReason
     events: int
@@ -103,7 +104,8 @@ class AppendResult(_message.Message):
     aliases: int
     discarded: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
-    def __init__(self, request_id: _Optional[int] = ..., error: _Optional[_Union[_error_pb2.ErrorReason, str]] = ..., events: _Optional[int] = ..., people: _Optional[int] = ..., aliases: _Optional[int] = ..., discarded: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ...) -> None: ...
+    retry_after_s: int
+    def __init__(self, request_id: _Optional[int] = ..., error: _Optional[_Union[_error_pb2.ErrorReason, str]] = ..., events: _Optional[int] = ..., people: _Optional[int] = ..., aliases: _Optional[int] = ..., discarded: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("screen",)
