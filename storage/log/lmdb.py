@@ -98,9 +98,11 @@ class LmdbLog:
 
     def commit(self, seq: int) -> None:
         """Moves the cursor first, then deletes in steps: what a kill leaves between, `open` removes."""
-        if not self._cursor <= seq <= self._last:
-            raise ValueError(f"cursor {self._cursor} can't move to {seq}: the log ends at {self._last}")
         with _typed_errors(), self._env.begin(write=True) as txn:
+            cursor = self._stored_cursor(txn)
+            last = self._last_seq(txn, cursor)
+            if not cursor <= seq <= last:
+                raise ValueError(f"cursor {cursor} can't move to {seq}: the log ends at {last}")
             txn.put(_CURSOR, key_of(seq), db=self._meta)
             more = self._delete_step(txn, seq)
         self._cursor = seq
@@ -160,11 +162,11 @@ class LmdbLog:
         with _typed_errors():
             bring_up_to_date(self._env, blocks=self._blocks, meta=self._meta)
         with _typed_errors(), self._env.begin(db=self._meta, write=True) as txn:
-            stored_id, stored_cursor = txn.get(_LOG_ID), txn.get(_CURSOR)
+            stored_id = txn.get(_LOG_ID)
             log_id = stored_id.decode() if stored_id else f"log_{secrets.token_hex(8)}"
             if not stored_id:
                 txn.put(_LOG_ID, log_id.encode())
-            cursor = seq_of(stored_cursor) if stored_cursor else 0
+            cursor = self._stored_cursor(txn)
             last = self._last_seq(txn, cursor)
         self._purge(cursor)
         return log_id, cursor, last
@@ -174,8 +176,9 @@ class LmdbLog:
         outcomes: list[Outcome] = []
         stored: list[Append] = []
         with _typed_errors(), self._env.begin(write=True) as txn:
-            # The numbers come from the file, not from memory: a commit may have failed after it was written.
-            first = seq = self._last_seq(txn, self._cursor) + 1
+            # The numbers come from the file, not from memory: a commit may have failed after it was written,
+            # and the writer's thread may have emptied the log and not yet have said where the cursor is.
+            first = seq = self._last_seq(txn, self._stored_cursor(txn)) + 1
             room = self._bound_bytes - self._used_bytes(txn)
             for append in appends:
                 once = append.once
@@ -200,6 +203,10 @@ class LmdbLog:
             self._last = seq - 1
             self._grown.notify_all()
         return outcomes
+
+    def _stored_cursor(self, txn: lmdb.Transaction[bytes]) -> int:
+        stored = txn.get(_CURSOR, db=self._meta)
+        return seq_of(stored) if stored else 0
 
     def _last_seq(self, txn: lmdb.Transaction[bytes], cursor_seq: int) -> int:
         with txn.cursor(self._blocks) as cursor:

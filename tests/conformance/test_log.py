@@ -248,6 +248,29 @@ async def test_a_number_is_never_used_twice_even_when_the_log_is_empty(open_log:
     assert await first(open_log(), rows(b"3}")) == 3
 
 
+async def test_numbers_go_on_while_another_thread_empties_the_log(log: DurableLog) -> None:
+    """Each append finds a log that is just being emptied: its rows never lie behind the cursor."""
+    taken: list[bytes] = []
+
+    def empty(until: int) -> None:
+        while (cursor := log.cursor()) < until and log.wait_for(cursor, 10.0):
+            blocks = log.read(cursor, 100)
+            log.commit(blocks[-1].last)
+            taken.extend(bytes(row) for block in blocks for row in block.rows)
+
+    sent, interval = [b"%d}" % number for number in range(1500)], sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        emptying = asyncio.create_task(asyncio.to_thread(empty, len(sent)))
+        for row in sent:
+            await log.append(rows(row))
+        await emptying
+    finally:
+        sys.setswitchinterval(interval)
+    assert taken == sent
+    assert log.stats().lag == 0
+
+
 async def test_a_cursor_does_not_go_back_or_beyond_the_end(log: DurableLog) -> None:
     await log.append(rows(b"1}", b"2}"))
     log.commit(2)
