@@ -78,6 +78,7 @@ async def _ingest(process: Process) -> None:
         data_dir=process.data_dir,
         records=cell.records_file,
         compressed=(cell.analytics_dir,) if cell.embedded else (),
+        gauges=process.gauges,
     )
     process.gauges.append(lambda: {f"log_{name}": value for name, value in log.stats()._asdict().items()})
 

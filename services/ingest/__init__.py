@@ -11,6 +11,7 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
 
+from mesh.admin import Gauges
 from mesh.node import Node
 from mesh.server import Service
 from mesh.tasks import background
@@ -22,6 +23,7 @@ from sankofa.residency.v1.ledger_pb2_grpc import (
     add_LedgerServiceServicer_to_server,
     add_SweepServiceServicer_to_server,
 )
+from services.ingest.admission import LogAdmission
 from services.ingest.config import IngestConfig
 from services.ingest.core import Normaliser
 from services.ingest.ledger import AuditService, Counters, LedgerService
@@ -48,21 +50,28 @@ async def build(
     data_dir: Path,
     records: Path | None = None,
     compressed: tuple[Path, ...] = (),
+    gauges: list[Gauges] | None = None,
 ) -> list[Service]:
     """Ingest on stores that are open and stay open until `stack` has closed what this pushes on it.
 
     `data_dir` is the region's folder, `records` its SQLite file if it has one, `compressed` the folders of
-    the analytics store, which a sweep queries instead of reading their files.
+    the analytics store, which a sweep queries instead of reading their files. Adds its own to `gauges`.
     """
+    admission = LogAdmission(log=log, project_share=config.project_share)
     writer = Writer(
         log=log,
         engine=engine,
         guard=StoreGuard(node.region, directory.pin),
         batch_rows=config.writer_batch_rows,
         linger=timedelta(milliseconds=config.writer_linger_ms),
+        on_stored=admission.stored,
     )
     writer.start()
     stack.push_async_callback(asyncio.to_thread, writer.stop)
+
+    background(admission.run(), name="log admission", stack=stack)
+    if gauges is not None:
+        gauges.append(admission.gauges)
 
     store = TelemetryStore(engine=engine)
     stack.push_async_callback(asyncio.to_thread, store.close)
@@ -82,7 +91,7 @@ async def build(
     return [
         Service(
             add_IngestServiceServicer_to_server,
-            IngestService(log=log, normaliser=normaliser),
+            IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames),
             ingest_pb2.DESCRIPTOR.services_by_name["IngestService"],
         ),
         Service(add_TraceServiceServicer_to_server, TraceReceiver(buffer=spans), otlp["TraceService"]),

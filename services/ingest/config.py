@@ -14,6 +14,12 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writer_linger_ms: int = 250
     """How long the writer waits for a batch to fill, milliseconds."""
 
+    project_share: float = 0.8
+    """The part of the log's bound that one project may hold while no other wants any; docs/pressure.md."""
+
+    max_frames: int = 4
+    """Frames that are read at once, 64 MiB each at most; the next one waits its turn."""
+
     span_queue: int = 50_000
     """Spans that may wait for their insert; beyond it the oldest are dropped and counted."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 
@@ -14,7 +14,7 @@ from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendRespon
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.core import Accepted, Normaliser
-from storage.log import Append, DurableLog, Outcome
+from storage.log import Append, Outcome
 
 Answers = AsyncIterator[AppendResponse]
 Appends = Sequence[Append]
@@ -23,17 +23,27 @@ _LARGE = 2_000
 """Operations, some 15 ms of work: more of them in one request are read in a thread, so that others go on."""
 
 
+class Appender(Protocol):
+    """Makes appends durable: the log, behind its admission."""
+
+    async def append(self, appends: Appends) -> list[Outcome]:
+        """Answers each append: its place, or why it is refused."""
+
+
 class IngestService(IngestServiceServicer):
     """Takes a region's events."""
 
-    def __init__(self, *, log: DurableLog, normaliser: Normaliser) -> None:
+    def __init__(self, *, log: Appender, normaliser: Normaliser, max_frames: int) -> None:
         self._log = log
         self._normaliser = normaliser
+        self._room = asyncio.Semaphore(max_frames)
 
     async def Append(self, request_iterator: AsyncIterator[AppendRequest], context: Context) -> Answers:
         """One frame after the other, as they come."""
         async for frame in request_iterator:
-            yield await self._stored(frame)
+            async with self._room:
+                stored = await self._stored(frame)
+            yield stored
 
     async def _stored(self, frame: AppendRequest) -> AppendResponse:
         """Guards and reads each request by itself, makes all that passed durable at once, then answers."""
@@ -53,10 +63,7 @@ class IngestService(IngestServiceServicer):
     async def _append(self, appends: Appends) -> list[Outcome]:
         if not appends:
             return []
-        try:
-            return await self._log.append(appends)
-        except Unavailable as error:
-            return [error] * len(appends)
+        return await self._log.append(appends)
 
     async def _decided(self, item: AppendItem, refused: SankofaError | None) -> Accepted | ErrorReason:
         if refused is not None:
@@ -75,7 +82,8 @@ class IngestService(IngestServiceServicer):
 def _result(item: AppendItem, outcome: Accepted | ErrorReason, stored: Outcome) -> AppendResult:
     """What has nothing to store is answered whatever the log said."""
     if isinstance(stored, SankofaError):
-        return AppendResult(request_id=item.request_id, error=stored.reason)
+        later_s = stored.retry_after_s if isinstance(stored, Unavailable) else 0
+        return AppendResult(request_id=item.request_id, error=stored.reason, retry_after_s=later_s)
     if not isinstance(outcome, Accepted):
         return AppendResult(request_id=item.request_id, error=outcome)
     return AppendResult(

@@ -53,6 +53,7 @@ class Writer:
         guard: StoreGuard,
         batch_rows: int = 50_000,
         linger: timedelta = timedelta(milliseconds=250),
+        on_stored: Callable[[list[Block]], None] = lambda _: None,
         step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._log_store = log
@@ -60,6 +61,7 @@ class Writer:
         self._sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
         self._batch_rows = self._most_rows = batch_rows
         self._linger_s = linger.total_seconds()
+        self._on_stored = on_stored
         self._step = step
         self._doubt_until: int | None = None
         self._stopping, self._now = threading.Event(), threading.Event()
@@ -187,6 +189,7 @@ class Writer:
         with self._stored:
             self._log_store.commit(batch[-1].last)
             self._stored.notify_all()
+        self._on_stored(batch)
         self._batch_rows = min(self._batch_rows * 2, self._most_rows)
         self._stats = self._stats._replace(batches=self._stats.batches + 1, last_error="")
         self._step("committed")
