@@ -1,5 +1,5 @@
--- wrk script: POSTs the lines of a file in turn for some seconds, then waits for every answer.
--- arguments: seconds, connections, path, key, file
+-- wrk script: sends the requests of a file in turn for some seconds, then waits for every answer.
+-- arguments: seconds, connections, file (bench/requests.py writes it: a length, a line end, so many bytes)
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -28,10 +28,14 @@ end
 
 function init(arguments)
   length, connections = tonumber(arguments[1]), tonumber(arguments[2])
-  local headers = { ["content-type"] = "application/json", ["x-api-key"] = arguments[4] }
-  for body in io.lines(arguments[5]) do
-    table.insert(requests, wrk.format("POST", arguments[3], headers, body))
+  local file = assert(io.open(arguments[3], "rb"))
+  local size = file:read("*n")
+  while size do
+    file:read(1)
+    table.insert(requests, file:read(size))
+    size = file:read("*n")
   end
+  file:close()
 end
 
 -- A connection asks for its next request once it has read an answer. In the end it gets one of no bytes and

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from bench.requests import request, write
+
 PACKAGE: Final = "wrk"
 SCRIPT: Final = Path(__file__).with_name("load.lua")
 TAIL_S: Final = 60
@@ -86,21 +88,15 @@ class Wrk:
         self, url: str, path: str, *, key: str, bodies: Path, connections: int, seconds: float
     ) -> Load:
         """Posts the lines of `bodies` for `seconds`. Raises RuntimeError where wrk itself fails."""
+        requests = await asyncio.to_thread(_posts, url, path, key, bodies)
+        return await self.send(url, requests, connections=connections, seconds=seconds)
+
+    async def send(self, url: str, requests: Path, *, connections: int, seconds: float) -> Load:
+        """Sends the requests of a file in turn, for `seconds`. Raises RuntimeError where wrk itself fails."""
         wrk = ("-t1", f"-c{connections}", f"-d{int(seconds) + TAIL_S}s", "--timeout", f"{TAIL_S}s")
+        arguments = (str(seconds), str(connections), str(requests))
         before = _children_cpu_s()
-        said, code, errors = await _run(
-            self.binary,
-            *wrk,
-            "-s",
-            str(SCRIPT),
-            url,
-            "--",
-            str(seconds),
-            str(connections),
-            path,
-            key,
-            str(bodies),
-        )
+        said, code, errors = await _run(self.binary, *wrk, "-s", str(SCRIPT), url, "--", *arguments)
         _, mark, result = said.partition("RESULT ")
         if code or not mark:
             raise RuntimeError(f"wrk ended with {code}: {errors or said}")
@@ -146,6 +142,12 @@ def batches(size: int) -> Iterator[bytes]:
     for start in range(0, 16 * size, size):
         events = (event(number) for number in range(start, start + size))
         yield msgspec.json.encode({"operations": [{"type": "track", "payload": each} for each in events]})
+
+
+def _posts(url: str, path: str, key: str, bodies: Path) -> Path:
+    headers = {"content-type": "application/json", "x-api-key": key}
+    lines = bodies.read_bytes().splitlines()
+    return write(bodies.with_suffix(".http"), (request("POST", url, path, headers, line) for line in lines))
 
 
 async def _run(*command: str) -> tuple[str, int, str]:
