@@ -63,10 +63,10 @@ def rows_of(bodies: Path, project_id: str) -> Iterator[bytes]:
         batch(body, items[-1])
     for item in cycle(items):
         for index, operation in enumerate(item.operations):
-            made = event_row(operation.track, origin, index)
-            if made is None:
+            row, _ = event_row(operation.track, origin, index)
+            if row is None:
                 raise ValueError("a body of the benchmark has a garbage id")
-            yield tail(made[0])
+            yield tail(row)
 
 
 async def drain(folder: Path, bodies: Path, rows: int) -> Drained:

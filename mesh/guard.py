@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from mesh.directory import Directory
 from mesh.errors import CrossingRefused
-from mesh.planes import INTERNAL_PLANES, Named, subject_of
+from mesh.planes import INTERNAL_PLANES, Named, subject_of, subject_value
 from sankofa.residency.v1.error_pb2 import ERROR_REASON_PIN_UNKNOWN, ERROR_REASON_WRONG_REGION
 from sankofa.residency.v1.options_pb2 import (
     PLANE_TRANSFER,
@@ -23,6 +23,25 @@ from sankofa.residency.v1.options_pb2 import (
     SUBJECT_REGION,
     Plane,
 )
+
+
+class FrameGuard:
+    """Decides the requests of one frame: what each of them names is looked up once."""
+
+    __slots__ = ("_decided", "_guard")
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._decided: dict[object, CrossingRefused | None] = {}
+
+    def admit(self, item: Message) -> CrossingRefused | None:
+        """As Guard.admit."""
+        value = subject_value(item)
+        try:
+            return self._decided[value]
+        except KeyError:
+            refused = self._decided[value] = self._guard.admit(item)
+            return refused
 
 
 @dataclass(frozen=True, slots=True)

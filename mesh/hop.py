@@ -18,7 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from mesh.errors import CrossingRefused, SankofaError
-from mesh.guard import Guard
+from mesh.guard import FrameGuard, Guard
 from mesh.ledger import EdgeKey, Ledger
 from mesh.planes import UNTRACED, plane_of, requests_in, rows_in, shape_of
 from mesh.telemetry import REFUSED, VERDICT, extract
@@ -50,15 +50,15 @@ class Hop:
 
     def admit_all(self, key: EdgeKey, frame: Message) -> None:
         """Guards each request of a frame that is about to leave. Raises CrossingRefused."""
-        name = shape_of(frame.DESCRIPTOR).frame
+        name, guard = shape_of(frame.DESCRIPTOR).frame, FrameGuard(self.guard)
         for item in getattr(frame, name) if name else ():
-            refused = self.admit(key, item)
+            refused = self.admit(key, item, guard)
             if refused is not None:
                 raise refused
 
-    def admit(self, key: EdgeKey, item: Message) -> CrossingRefused | None:
+    def admit(self, key: EdgeKey, item: Message, guard: FrameGuard) -> CrossingRefused | None:
         """Guards one request of a frame: why it is refused, counted and traced, or None."""
-        refused = self.guard.admit(item)
+        refused = guard.admit(item)
         if refused is not None:
             refusal = replace(key, verdict=VERDICT_REFUSED)
             self.begin(refusal, item)

@@ -90,12 +90,15 @@ def shape_of(descriptor: Descriptor) -> Shape:
 def subject_of(request: Message) -> Named | None:
     """What a request names; None where it names nothing by itself (LOCAL, the registry, a frame)."""
     shape = shape_of(request.DESCRIPTOR)
-    if shape.path is None:
-        return None
+    return None if shape.path is None else Named(shape.subject, subject_value(request))
+
+
+def subject_value(request: Message) -> Any:
+    """The id of what a request names; None where it names nothing. Messages of one type name one kind."""
     value: Any = request
-    for name in shape.path:
+    for name in shape_of(request.DESCRIPTOR).path or ():
         value = getattr(value, name)
-    return Named(shape.subject, value)
+    return None if value is request else value
 
 
 def requests_in(message: Message) -> int:

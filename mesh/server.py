@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanContext
 
 from mesh.context import CallContext, current, enter
 from mesh.errors import SankofaError, Unauthenticated, Unavailable, to_status
+from mesh.guard import FrameGuard
 from mesh.hop import Hop
 from mesh.identity import Credentials, Identity
 from mesh.ledger import EdgeKey
@@ -284,6 +285,7 @@ class _FrameHop:
         self._hop, self._key, self._streams = hop, key, streams
         self._span = ExitStack()
         self._frame: Message | None = None
+        self._guard = FrameGuard(hop.guard)
         self._refused: list[Message] = []
 
     async def arriving(self, frames: AsyncIterator[Message]) -> AsyncIterator[Message]:
@@ -293,12 +295,12 @@ class _FrameHop:
                 frame = await anext(arriving, None)
             if frame is None:
                 return
-            self._frame, self._refused = frame, []
+            self._frame, self._guard, self._refused = frame, FrameGuard(self._hop.guard), []
             self._span.enter_context(self._hop.frame_span(self._key, frame))
             yield frame
 
     def admit(self, item: Message) -> SankofaError | None:
-        refused = self._hop.admit(self._key, item)
+        refused = self._hop.admit(self._key, item, self._guard)
         if refused is not None:
             self._refused.append(item)
         return refused

@@ -64,6 +64,7 @@ async def build(
         guard=StoreGuard(node.region, directory.pin),
         batch_rows=config.writer_batch_rows,
         linger=timedelta(milliseconds=config.writer_linger_ms),
+        busy_linger=timedelta(milliseconds=config.writer_busy_linger_ms),
         on_stored=admission.stored,
     )
     writer.start()

@@ -14,6 +14,9 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writer_linger_ms: int = 250
     """How long the writer waits for a batch to fill, milliseconds."""
 
+    writer_busy_linger_ms: int = 1_000
+    """The same where hundreds of rows wait: fewer and larger inserts leave the engine less to merge."""
+
     project_share: float = 0.8
     """The part of the log's bound that one project may hold while no other wants any; docs/pressure.md."""
 

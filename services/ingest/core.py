@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from mesh.directory import Directory
 from mesh.errors import Conflict, InvalidInput, NotFound
@@ -13,7 +15,7 @@ from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_T
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.normalise import Origin, alias_row, event_row, person_row
 from services.ingest.user_agent import UserAgents
-from storage.analytics.tables import AliasRow, Environment, EventRow, PeopleRow, seconds, tail
+from storage.analytics.tables import Environment, seconds, tail
 from storage.log import Append, Once, Rows, Table
 
 _ENVIRONMENTS: dict[int, Environment] = {
@@ -22,7 +24,7 @@ _ENVIRONMENTS: dict[int, Environment] = {
 }
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """A request's rows, in the order they are stored, and what to answer once they are durable.
 
     `append` is None where nothing is left to store.
@@ -44,70 +46,90 @@ class Normaliser:
         self._user_agents = user_agents
         self._now_ms = now_ms
 
+    def frame(self) -> Frame:
+        """Begins a frame: its requests arrived now."""
+        return Frame(self._directory, self._user_agents, self._now_ms())
+
+
+class Frame:
+    """The requests of one frame. What one of them had to look up is known for the others."""
+
+    def __init__(self, directory: Directory, user_agents: UserAgents, received_at_ms: int) -> None:
+        self._directory = directory
+        self._user_agents = user_agents
+        self._received_at_ms = received_at_ms
+        self._received_at = seconds(received_at_ms)
+        self._origins: dict[tuple[str, int, str], Origin] = {}
+
     def accept(self, item: AppendItem) -> Accepted:
         """Aliases first, then people, then events, each in the order sent. Raises SankofaError."""
-        if not item.operations:
+        operations = item.operations
+        if not operations:
             raise InvalidInput(ErrorReason.ERROR_REASON_NO_OPERATIONS)
-        once = _once(item)
-        origin = self._origin(item, once)
-        aliases: list[AliasRow] = []
-        people: list[PeopleRow] = []
-        events: list[EventRow] = []
+        origin, once = self._origin(item), None
+        if item.idempotency_key:
+            once = _once(item)
+            origin = replace(origin, retry_key=f"{once.key.hex()}{once.digest.hex()}")
+        aliases: list[bytes] = []
+        people: list[bytes] = []
+        events: list[bytes] = []
         commands: list[Command] = []
-        discarded = 0
-        for index, operation in enumerate(item.operations):
+        for index, operation in enumerate(operations):
             kind = operation.WhichOneof("kind")
             if kind == "track":
-                event = event_row(operation.track, origin, index)
-                if event is None:
-                    discarded += 1
-                    continue
-                events.append(event[0])
-                if event[1] is not None:
-                    commands.append(event[1])
+                event, command = event_row(operation.track, origin, index)
+                if event is not None:
+                    events.append(tail(event))
+                if command is not None:
+                    commands.append(command)
             elif kind == "people":
                 person = person_row(operation.people, origin, index)
-                discarded += person is None
-                people += [person] if person else []
+                if person is not None:
+                    people.append(tail(person))
             elif kind == "alias":
                 alias = alias_row(operation.alias, origin, index)
-                discarded += alias is None
-                aliases += [alias] if alias else []
+                if alias is not None:
+                    aliases.append(tail(alias))
             else:
                 raise InvalidInput(ErrorReason.ERROR_REASON_UNKNOWN_OPERATION_TYPE)
         named = ((Table.ALIASES, aliases), (Table.PEOPLE, people), (Table.EVENTS, events))
-        parts = [Rows(table, item.project_id, [tail(row) for row in rows]) for table, rows in named if rows]
+        parts = [Rows(table, origin.project_id, rows) for table, rows in named if rows]
         append = Append(parts, once) if parts else None
+        discarded = len(operations) - len(events) - len(people) - len(aliases)
         return Accepted(append, len(events), len(people), len(aliases), discarded, commands)
 
-    def _origin(self, item: AppendItem, once: Once | None) -> Origin:
-        project = self._directory.project(item.project_id)
+    def _origin(self, item: AppendItem) -> Origin:
+        asked = (item.project_id, item.environment, item.user_agent)
+        origin = self._origins.get(asked)
+        if origin is None:
+            origin = self._origins[asked] = self._looked_up(*asked)
+        return origin
+
+    def _looked_up(self, project_id: str, environment_sent: int, user_agent: str) -> Origin:
+        project = self._directory.project(project_id)
         if project is None:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
         if project.state == "archived":
             raise Conflict(ErrorReason.ERROR_REASON_PROJECT_ARCHIVED)
-        environment = _ENVIRONMENTS.get(item.environment)
+        environment = _ENVIRONMENTS.get(environment_sent)
         if environment is None:
             raise InvalidInput(detail="environment")
-        received_at_ms = self._now_ms()
         return Origin(
-            project_id=item.project_id,
+            project_id=project_id,
             org_id=project.org_id,
             environment=environment,
-            device=self._user_agents.read(item.user_agent),
-            retry_key=f"{once.key.hex()}{once.digest.hex()}" if once else "",
-            received_at_ms=received_at_ms,
-            received_at=seconds(received_at_ms),
+            device=self._user_agents.read(user_agent),
+            retry_key="",
+            received_at_ms=self._received_at_ms,
+            received_at=self._received_at,
         )
 
 
-def _once(item: AppendItem) -> Once | None:
+def _once(item: AppendItem) -> Once:
     """What makes a request with an Idempotency-Key happen once. Ids of rows are derived from both parts.
 
     So another body under the same key is never dropped, also when the log has forgotten the key.
     """
-    if not item.idempotency_key:
-        return None
     digest = sha256()
     for operation in item.operations:
         encoded = operation.SerializeToString(deterministic=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 
 from mesh.ids import BASE62
 
@@ -12,9 +13,19 @@ _TO_BASE62 = bytes(BASE62.encode()[byte % 62] for byte in range(256))
 """One character a byte: 124 bits in 21 of them, as 256 is not a multiple of 62."""
 
 
+_AT_ONCE = 256
+_spare: deque[str] = deque()
+
+
 def random_id() -> str:
-    """An id that nobody can guess."""
-    return _id(os.urandom(_CHARACTERS))
+    """An id that nobody can guess. Any thread may ask: no two take the same one out."""
+    while True:
+        try:
+            return _spare.pop()
+        except IndexError:
+            # The system call costs as much as the rest of a row: one for many ids.
+            many = _text(os.urandom(_CHARACTERS * _AT_ONCE))
+            _spare.extend([f"evt_{many[at : at + _CHARACTERS]}" for at in range(0, len(many), _CHARACTERS)])
 
 
 def id_of_event_id(project_id: str, environment: str, event_id: str) -> str:
@@ -28,8 +39,8 @@ def id_of_key(project_id: str, environment: str, retry_key: str, index: int) -> 
 
 
 def _derived(name: str) -> str:
-    return _id(hashlib.sha256(name.encode()).digest()[:_CHARACTERS])
+    return f"evt_{_text(hashlib.sha256(name.encode()).digest()[:_CHARACTERS])}"
 
 
-def _id(raw: bytes) -> str:
-    return "evt_" + raw.translate(_TO_BASE62).decode("ascii")
+def _text(raw: bytes) -> str:
+    return raw.translate(_TO_BASE62).decode("ascii")

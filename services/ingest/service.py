@@ -13,7 +13,7 @@ from mesh.errors import SankofaError, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.ingest.core import Accepted, Normaliser
+from services.ingest.core import Accepted, Frame, Normaliser
 from storage.log import Append, Outcome
 
 Answers = AsyncIterator[AppendResponse]
@@ -47,10 +47,18 @@ class IngestService(IngestServiceServicer):
 
     async def _stored(self, frame: AppendRequest) -> AppendResponse:
         """Guards and reads each request by itself, makes all that passed durable at once, then answers."""
-        admit = current().admit
-        outcomes = [await self._decided(item, admit(item)) for item in frame.items]
+        admit, reader = current().admit, self._normaliser.frame()
+        outcomes: list[Accepted | ErrorReason] = []
+        for item in frame.items:
+            refused = admit(item)
+            if refused is not None:
+                outcomes.append(refused.reason)
+            elif len(item.operations) > _LARGE:
+                outcomes.append(await asyncio.to_thread(_read, reader, item))
+            else:
+                outcomes.append(_read(reader, item))
         appends = [one.append for one in outcomes if isinstance(one, Accepted) and one.append]
-        stored = iter(await self._append(appends))
+        stored = iter(await self._log.append(appends) if appends else ())
         return AppendResponse(
             results=[
                 _result(
@@ -60,23 +68,12 @@ class IngestService(IngestServiceServicer):
             ]
         )
 
-    async def _append(self, appends: Appends) -> list[Outcome]:
-        if not appends:
-            return []
-        return await self._log.append(appends)
 
-    async def _decided(self, item: AppendItem, refused: SankofaError | None) -> Accepted | ErrorReason:
-        if refused is not None:
-            return refused.reason
-        if len(item.operations) > _LARGE:
-            return await asyncio.to_thread(self._read, item)
-        return self._read(item)
-
-    def _read(self, item: AppendItem) -> Accepted | ErrorReason:
-        try:
-            return self._normaliser.accept(item)
-        except SankofaError as error:
-            return error.reason
+def _read(reader: Frame, item: AppendItem) -> Accepted | ErrorReason:
+    try:
+        return reader.accept(item)
+    except SankofaError as error:
+        return error.reason
 
 
 def _result(item: AppendItem, outcome: Accepted | ErrorReason, stored: Outcome) -> AppendResult:
@@ -86,11 +83,9 @@ def _result(item: AppendItem, outcome: Accepted | ErrorReason, stored: Outcome) 
         return AppendResult(request_id=item.request_id, error=stored.reason, retry_after_s=later_s)
     if not isinstance(outcome, Accepted):
         return AppendResult(request_id=item.request_id, error=outcome)
-    return AppendResult(
-        request_id=item.request_id,
-        events=outcome.events,
-        people=outcome.people,
-        aliases=outcome.aliases,
-        discarded=outcome.discarded,
-        commands=outcome.commands,
-    )
+    result = AppendResult(request_id=item.request_id, events=outcome.events)
+    if outcome.events != len(item.operations) or outcome.commands:
+        result.people, result.aliases = outcome.people, outcome.aliases
+        result.discarded = outcome.discarded
+        result.commands.extend(outcome.commands)
+    return result

@@ -58,7 +58,7 @@ class Reader:
         named = {Track: "track", People: "people", Alias: "alias"}
         wrapped = [Operation(**{named[type(one)]: one}) for one in operations]
         fields = {"project_id": "proj_a", "environment": ENVIRONMENT_LIVE} | item
-        return self.normaliser.accept(AppendItem(request_id=1, operations=wrapped, **fields))
+        return self.normaliser.frame().accept(AppendItem(request_id=1, operations=wrapped, **fields))
 
     def row(self, operation: Track | People | Alias, **item: Any) -> dict[str, Any]:
         ((_, row),) = rows_of(self.accept(operation, **item))
@@ -297,6 +297,6 @@ def test_a_request_without_a_place_is_refused(
 def test_a_request_without_operations_and_an_operation_of_no_kind_are_refused(reader: Reader) -> None:
     assert reader.refusal() == "NO_OPERATIONS"
     with pytest.raises(SankofaError):
-        reader.normaliser.accept(
+        reader.normaliser.frame().accept(
             AppendItem(project_id="proj_a", environment=ENVIRONMENT_LIVE, operations=[Operation()])
         )
