@@ -156,6 +156,7 @@ TABLE: dict[int, Wire] = {
         ("UNSUPPORTED_ENCODING", InvalidInput, _BAD, 415, "Unsupported Content-Encoding"),
         ("TOO_MANY_OPERATIONS", InvalidInput, _BAD, 413, "Too many operations in one batch, split it"),
         ("REQUEST_TIMEOUT", InvalidInput, _BAD, 408, "Request timeout"),
+        ("INVALID_REQUEST", InvalidInput, _BAD, 400, "Invalid request"),
         ("HEADERS_TOO_LARGE", InvalidInput, _BAD, 431, "Request headers too large"),
         ("MISSING_API_KEY", Unauthenticated, _UNAUTH, 401, "Missing API key"),
         ("INVALID_API_KEY", Forbidden, _DENIED, 403, "Invalid API Key"),

@@ -80,12 +80,7 @@ class Ingestion:
                     await asyncio.to_thread(parse, body, item)
                 else:
                     parse(body, item)
-                if agent := request.sent.get(b"user-agent"):
-                    item.user_agent = agent.decode("latin-1")
-                if once := request.sent.get(b"idempotency-key"):
-                    item.idempotency_key = once.decode("latin-1")
-                if request.traceparent:
-                    item.traceparent = request.traceparent
+                _add_headers(request, item)
                 result = await self._appender.append(item, size_bytes=len(body))
                 self._door.answered(admitted, result)
                 return reply(project, item, result)
@@ -97,9 +92,10 @@ class Ingestion:
     def _open(self, request: Request) -> tuple[KeyFact, ProjectFact]:
         """What the key opens, from the headers alone. Raises 401, 403; 503 while the project is unknown."""
         sent = request.sent.get(b"x-api-key", b"").strip(b" \t")  # RFC 9110 5.5; the parser leaves it on
-        if not sent:
+        repeated = request.repeats(b"x-api-key")
+        if not sent and not repeated:
             raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_API_KEY)
-        key = None if request.repeats(b"x-api-key") else self._directory.key(sha256(sent).digest())
+        key = None if repeated else self._directory.key(sha256(sent).digest())
         if key is None or key.region != self._region:
             raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
         project = self._directory.project(key.project_id)
@@ -130,6 +126,17 @@ class Ingestion:
             if not too_large or limit_bytes <= _LARGE_BYTES:
                 raise
         return await asyncio.to_thread(decompress, body, encoding, limit_bytes=limit_bytes)
+
+
+def _add_headers(request: Request, item: AppendItem) -> None:
+    if agent := request.sent.get(b"user-agent"):
+        item.user_agent = agent.decode("latin-1")
+    if once := request.sent.get(b"idempotency-key"):
+        if request.repeats(b"idempotency-key"):
+            raise InvalidInput(detail="more than one Idempotency-Key")
+        item.idempotency_key = once.decode("latin-1")
+    if request.traceparent:
+        item.traceparent = request.traceparent
 
 
 def _nothing_left(result: AppendResult) -> bool:

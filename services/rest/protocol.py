@@ -34,7 +34,7 @@ class PublicProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._wire = transport
         self.transport = self._lingering = LingeringTransport(transport, self)  # type: ignore[assignment]
-        self._received = self._piece_bytes = self._head_bytes = 0
+        self._received = self._piece_bytes = self._fruitless_bytes = 0
         self._refusal: SankofaError | None = None
         self._deaf = False
         if not self.open.enter(self):
@@ -46,20 +46,58 @@ class PublicProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Past the last answer, what arrives is thrown away. A head that never ends is cut off."""
+        """Past the last answer, what arrives is thrown away. What never comes to an end is cut off."""
         if self._deaf or self._lingering.lingering:
             return
-        size = self._piece_bytes = len(data)
-        self._received += size
-        self._head_bytes = self._head_bytes + size if self._in_head() else 0
-        super().data_received(data)
-        if self._head_bytes > self.open.patience.max_head_bytes and self._in_head():
+        self._unset_keepalive_if_required()
+        self._piece_bytes = len(data)
+        self._received += self._piece_bytes
+        before = self._waits_for()
+        self._feed(data)
+        if before is None or before != self._waits_for():
+            self._fruitless_bytes = 0
+            return
+        self._fruitless_bytes += self._piece_bytes
+        if self._fruitless_bytes > self.open.patience.max_head_bytes:
             self.refuse(InvalidInput(ErrorReason.ERROR_REASON_HEADERS_TOO_LARGE))
 
+    def _waits_for(self) -> tuple[object, int] | None:
+        """The head, or the body of so many bytes, that has begun to come."""
+        cycle = self.cycle
+        if cycle is not None and cycle.more_body:
+            return cycle, len(cycle.body)
+        return (self.scope, 0) if self._in_head() else None
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+
+    def _decline(self, rest: bytes) -> None:
+        """An offer to change the protocol is not taken (RFC 9110, 7.8): the request is read again without it.
+
+        The parser has skipped its body, and would take it for the next request.
+        """
+        head = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode("ascii"),
+        )
+        kept = (b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(b"".join((head, *kept, b"\r\n", rest)))
+
     def on_headers_complete(self) -> None:
-        """Only what came in large or many pieces can be too large."""
+        """Refuses other versions, and a head over its bounds: only large or many pieces can be."""
         limits = self.open.patience
-        too_large = self._head_bytes + self._piece_bytes > limits.max_head_bytes and (
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return
+        if self.parser.get_http_version() not in ("1.1", "1.0"):
+            raise httptools.HttpParserError
+        too_large = self._fruitless_bytes + self._piece_bytes > limits.max_head_bytes and (
             len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             > limits.max_head_bytes
         )
@@ -67,6 +105,12 @@ class PublicProtocol(HttpToolsProtocol):
             self._refusal = InvalidInput(ErrorReason.ERROR_REASON_HEADERS_TOO_LARGE)
             raise httptools.HttpParserError
         super().on_headers_complete()
+        self.headers = []  # where trailers go, which are no headers (RFC 9110, 6.5.1)
+
+    def on_message_complete(self) -> None:
+        """Nothing is complete that is read again."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that has sent all it will is answered; one that breaks off in a request is not."""
@@ -88,10 +132,19 @@ class PublicProtocol(HttpToolsProtocol):
             cycle.keep_alive = False  # what came before it is answered, and then the connection ends
             self._deaf = True
             return
-        self.refuse(self._refusal or InvalidInput(ErrorReason.ERROR_REASON_INVALID_BODY))
+        self.refuse(self._refusal or InvalidInput(ErrorReason.ERROR_REASON_INVALID_REQUEST))
 
     def refuse(self, error: SankofaError) -> None:
-        """Answers in place of the application, and ends the connection."""
+        """Answers in place of the application, if it has not, and ends the connection."""
+        cycle = self.cycle
+        if cycle is None or not (cycle.more_body and cycle.response_complete):
+            self.transport.write(self._refusal_of(error))
+        self._lingering.linger()
+        if cycle is not None and not cycle.response_complete:  # the application hears that nobody waits
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _refusal_of(self, error: SankofaError) -> bytes:
         request_id = self.ids.of(None)
         answer = error_answer(error, request_id=request_id, close=True)
         lines = [
@@ -100,12 +153,7 @@ class PublicProtocol(HttpToolsProtocol):
             f"x-request-id: {request_id.decode('ascii')}",
             *(f"{name.decode('ascii')}: {value.decode('ascii')}" for name, value in answer.headers),
         ]
-        self.transport.write("\r\n".join((*lines, "", "")).encode("ascii") + answer.body)
-        self._lingering.linger()
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:  # the application hears that nobody waits
-            cycle.disconnected = True
-            cycle.message_event.set()
+        return "\r\n".join((*lines, "", "")).encode("ascii") + answer.body
 
     def stage(self) -> tuple[Stage, object, int]:
         """For `Connections`."""

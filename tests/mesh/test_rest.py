@@ -224,7 +224,7 @@ async def test_what_is_not_http_is_answered_in_the_shims_own_shape(shim: Recorde
     assert head.startswith(b"HTTP/1.1 400")
     assert b"x-sankofa-region: eu-west-1" in head
     assert b"x-request-id: " in head
-    assert body.startswith(b'{"ok":false,"error":"Invalid request body"')
+    assert body.startswith(b'{"ok":false,"error":"Invalid request"')
     writer.close()
 
 

@@ -125,18 +125,23 @@ class _Page(msgspec.Struct):
 
 
 @asynccontextmanager
-async def attacked(pki: Path, cell: Cell, **settings: Any) -> AsyncIterator[Attacked]:
-    """A shim of its own before a cell, with a new project; sound again when the context ends."""
+async def attackable(pki: Path, cell: Cell, **settings: Any) -> AsyncIterator[Running]:
+    """A shim before a cell, with the limits of production but for those in `settings` (RestConfig's)."""
     async with AsyncExitStack() as stack:
-        project_id = await cell.project()
-        key = f"sk_live_{project_id:0>32}"
-        await cell.directory.apply([rows.api_key(key, EU, project_id)])
         address = f"127.0.0.1:{cell.server.internal_port}"
         sizes = {"max_body_bytes": 32 << 20, "max_inflight_requests": 8192}
-        running = await start_shim(stack, pki, cell.directory, cell_address=address, **sizes | settings)
-        target = Attacked(running, cell, project_id, key, await cell.token(project_id))
-        yield target
-        await target.untouched()
+        yield await start_shim(stack, pki, cell.directory, cell_address=address, **sizes | settings)
+
+
+@asynccontextmanager
+async def attacked(shim: Running, cell: Cell) -> AsyncIterator[Attacked]:
+    """A new project behind a shim; all is sound when the context ends."""
+    project_id = await cell.project()
+    key = f"sk_live_{project_id:0>32}"
+    await cell.directory.apply([rows.api_key(key, EU, project_id)])
+    target = Attacked(shim, cell, project_id, key, await cell.token(project_id))
+    yield target
+    await target.untouched()
 
 
 def small_window() -> socket.socket:

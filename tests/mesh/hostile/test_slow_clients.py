@@ -8,21 +8,22 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from tests.support.cell import Cell
-from tests.support.hostile import DEADLINE_S, GOOD, Attacked, Reply, attacked, small_window
+from tests.support.hostile import DEADLINE_S, GOOD, Attacked, Reply, attackable, attacked, small_window
 from tests.support.shim import until
 
-pytestmark = [pytest.mark.network, pytest.mark.disk]
+pytestmark = [pytest.mark.network, pytest.mark.disk, pytest.mark.asyncio(loop_scope="module")]
 
 DRIP_S = 0.02
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def hasty(pki: Path, cell: Cell) -> AsyncIterator[Attacked]:
     """A shim that loses its patience soon."""
     bounds = {"header_timeout_s": 0.4, "body_timeout_s": 1.2, "idle_timeout_s": 0.6}
-    async with attacked(pki, cell, **bounds) as running:
+    async with attackable(pki, cell, **bounds) as shim, attacked(shim, cell) as running:
         yield running
 
 
@@ -70,7 +71,8 @@ async def test_a_connection_that_says_nothing_is_closed(hasty: Attacked) -> None
 
 
 async def test_blank_lines_do_not_keep_an_idle_connection_open(pki: Path, cell: Cell) -> None:
-    async with attacked(pki, cell, header_timeout_s=0.4, keep_alive_s=0.8) as target:
+    bounds = {"header_timeout_s": 0.4, "keep_alive_s": 0.8}
+    async with attackable(pki, cell, **bounds) as shim, attacked(shim, cell) as target:
         length = f"content-length: {len(GOOD)}"
         reply = await _drip(target, target.head(length) + GOOD, b"\r\n")
         assert reply.status == 200
@@ -139,7 +141,7 @@ async def test_who_leaves_in_the_middle_of_a_chunk_stores_nothing(target: Attack
 
 
 async def test_connections_over_the_bound_are_503_and_take_no_others_place(pki: Path, cell: Cell) -> None:
-    async with attacked(pki, cell, max_connections=8) as target:
+    async with attackable(pki, cell, max_connections=8) as shim, attacked(shim, cell) as target:
         held = [await target.open() for _ in range(8)]
         for _, writer in held:
             writer.write(b"POST ")
