@@ -69,6 +69,7 @@ class Writer:
         self._on_stored = on_stored
         self._step = step
         self._doubt_until: int | None = None
+        self._settled = False
         self._stopping, self._now = threading.Event(), threading.Event()
         self._stored = threading.Condition()
         self._stats = WriterStats(0, 0, 0, 0, 0, "")
@@ -112,6 +113,9 @@ class Writer:
 
     def _one_batch(self) -> bool:
         """False when asked to stop and nothing is left."""
+        if not self._settled:
+            self._sink.settle()  # as often as it takes: a look before it is done tells nothing
+            self._settled = True
         if self._doubt_until is None:
             self._recover()
         batch = self._next_batch()
@@ -123,7 +127,6 @@ class Writer:
         return True
 
     def _recover(self) -> None:
-        self._sink.settle()
         cursor = self._log_store.cursor()
         self._doubt_until = self._sink.horizon(cursor)
         self._step("recovered")
@@ -149,7 +152,7 @@ class Writer:
                     self._insert(table, blocks)
         except Exception:
             self._doubt_until = max(self._doubt_until or 0, batch[-1].last)
-            self._sink.settle()
+            self._settled = False
             raise
 
     def _admitted(self, batch: list[Block]) -> list[Block]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Connect = Callable[[str, Mapping[str, Any]], "Client"]
 """(database, settings) → a new client. The settings hold for all it does, in their order."""
 
+CONNECT_TIMEOUT_S: Final = 5
+
 _CACHES: Final = {
     "mark_cache_size": 64 << 20,
     "uncompressed_cache_size": 16 << 20,
@@ -41,9 +43,9 @@ def embedded(path: Path, *, max_memory_bytes: int) -> Connect:
 
 
 def server(url: str, *, timeout_s: int) -> Connect:
-    """Clients of a server, `https://user:password@host:8443`.
+    """Clients of a server, `https://user:password@host:8443`. A statement takes `timeout_s` at most.
 
-    Never retried by the driver: it would send an insert again whose outcome nobody has read back.
+    The driver repeats queries only: `WriterHandle.insert` sees to that for inserts.
     """
 
     def connect(database: str, settings: Mapping[str, Any]) -> Client:
@@ -58,6 +60,7 @@ def server(url: str, *, timeout_s: int) -> Connect:
                 autogenerate_session_id=False,
                 form_encode_query_params=True,
                 query_retries=0,
+                connect_timeout=CONNECT_TIMEOUT_S,
                 send_receive_timeout=timeout_s,
             )
 

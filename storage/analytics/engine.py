@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from storage.analytics import connect, schema, sweeping
-from storage.analytics.errors import typed_errors
+from storage.analytics.errors import StoreDenied, StoreUnavailable, typed_errors
 from storage.analytics.handles import Clients, Parameters, ReaderHandle, WriterHandle
 from storage.analytics.sweeping import Swept
 from storage.analytics.tables import DATABASE
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 HEAVY_QUERIES: Final = 2
 SWEEP_SECONDS: Final = 300
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,46 +38,73 @@ class QueryLimits:
 
 
 class Engine:
-    """Opens the store, brings its schema up to date and hands out handles. Opening blocks (0.3 s and up)."""
+    """Hands out handles on a store whose schema it brings up to date before the first is used."""
 
     def __init__(self, *, connect: connect.Connect, region: str, remote: bool, limits: QueryLimits) -> None:
         self.region = region
-        self._writers = Clients(connect=partial(connect, DATABASE, {}))
-        self._readers = Clients(connect=partial(connect, DATABASE, _read_settings(limits)))
-        sweep_limits = QueryLimits(max_seconds=SWEEP_SECONDS, max_memory_bytes=limits.max_memory_bytes)
-        self._sweepers = Clients(connect=partial(connect, DATABASE, _read_settings(sweep_limits)))
+        self._connect = connect
         self._remote = remote
+        self._maker: Clients | None = None
+        self._making = threading.Lock()
+        sweep_limits = QueryLimits(max_seconds=SWEEP_SECONDS, max_memory_bytes=limits.max_memory_bytes)
+        self._writers = Clients(connect=partial(self._client, {}))
+        self._readers = Clients(connect=partial(self._client, _read_settings(limits)))
+        self._sweepers = Clients(connect=partial(self._client, _read_settings(sweep_limits)))
         self._pool = ThreadPoolExecutor(HEAVY_QUERIES, thread_name_prefix="query")
-        with typed_errors():
-            first = connect("default", {})
-            first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-        try:
-            self.schema_version = schema.apply(self.writer(), region)
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            first.close()
 
     @classmethod
     def embedded(
         cls, path: Path, *, region: str, max_memory_bytes: int, limits: QueryLimits | None = None
     ) -> Engine:
-        """chDB in the folder `path`. Raises StoreRefused where the folder is another region's.
+        """chDB in the folder `path`; blocks (0.3 s and up). Raises StoreRefused for another region's folder.
 
         The client writes each insert to the process's temporary folder first: keep that inside the region's.
         """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         opened = connect.embedded(path, max_memory_bytes=max_memory_bytes)
-        return cls(connect=opened, region=region, remote=False, limits=limits or QueryLimits())
+        engine = cls(connect=opened, region=region, remote=False, limits=limits or QueryLimits())
+        engine._make()
+        return engine
 
     @classmethod
     def server(
         cls, url: str, *, region: str, timeout_s: int = 60, limits: QueryLimits | None = None
     ) -> Engine:
-        """A ClickHouse server over HTTP. Its memory limits are its own configuration."""
+        """A ClickHouse server over HTTP; blocks. Its memory limits are its own configuration.
+
+        A server that is away is waited for: until it answers, handles raise StoreUnavailable, and events wait
+        in the log. Raises StoreDenied and StoreRefused, since waiting mends neither.
+        """
         opened = connect.server(url, timeout_s=timeout_s)
-        return cls(connect=opened, region=region, remote=True, limits=limits or QueryLimits())
+        engine = cls(connect=opened, region=region, remote=True, limits=limits or QueryLimits())
+        try:
+            engine._make()
+        except StoreDenied:
+            raise
+        except StoreUnavailable as error:
+            _log.warning("ClickHouse does not answer yet (%s): events wait in the log", error.cause)
+        return engine
+
+    def _make(self) -> None:
+        """The database and its tables, once. The client that made them stays: chDB ends with its last one."""
+        with self._making:
+            if self._maker is not None:
+                return
+            with typed_errors():
+                first = self._connect("default", {})
+                first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            maker = Clients(connect=partial(self._connect, DATABASE, {}))
+            try:
+                schema.apply(WriterHandle(clients=maker, remote=self._remote), self.region)
+                self._maker = maker
+            finally:
+                first.close()
+                if self._maker is None:
+                    maker.close()
+
+    def _client(self, settings: dict[str, Any]) -> Client:
+        self._make()
+        return self._connect(DATABASE, settings)
 
     def writer(self) -> WriterHandle:
         """A handle that inserts; blocking."""
@@ -99,8 +133,9 @@ class Engine:
     def close(self) -> None:
         """Waits for the queries that run, then closes; the writer is stopped before."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for clients in (self._sweepers, self._readers, self._writers):
-            clients.close()
+        for clients in (self._sweepers, self._readers, self._writers, self._maker):
+            if clients is not None:
+                clients.close()
 
 
 def _read_settings(limits: QueryLimits) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Errors of the analytics store, without the driver's text: ClickHouse quotes the row it can't read.
 
 Unavailable       ── StoreUnavailable   the same statement may succeed later
+                     └── StoreDenied     once the server lets this user in
 InvalidInput      ── RowsRefused        a row does not fit its table: it never will
 SankofaError      ── StoreFailed        the statement or the schema is wrong
 CrossingRefused   ── StoreRefused       the row, or the store, belongs to another region
@@ -21,6 +22,10 @@ class StoreUnavailable(Unavailable):
     def __init__(self, cause: str, reason: ErrorReason = ErrorReason.ERROR_REASON_UNAVAILABLE) -> None:
         super().__init__(reason)
         self.cause = cause
+
+
+class StoreDenied(StoreUnavailable):
+    """The server does not let the user in, or not do that: its password or its grants are to be mended."""
 
 
 class RowsRefused(InvalidInput):
@@ -59,6 +64,9 @@ _BAD_ROW = frozenset(
         "VIOLATED_CONSTRAINT",
     }
 )
+_DENIED = frozenset(
+    {"ACCESS_DENIED", "AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "UNKNOWN_USER", "WRONG_PASSWORD"}
+)
 _OUT_OF_TIME = frozenset({"TIMEOUT_EXCEEDED", "TOO_SLOW"})
 _OURS = frozenset(
     {
@@ -80,14 +88,23 @@ def typed_errors() -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise _translated(error.name or type(error).__name__) from None
+        raise _translated(error.name or _deepest(error)) from None
     except OSError as error:
         raise StoreUnavailable(type(error).__name__) from None
+
+
+def _deepest(error: BaseException) -> str:
+    """What lies under the driver's own error: ConnectionRefusedError, ReadTimeoutError, …"""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return type(error).__name__
 
 
 def _translated(cause: str) -> SankofaError:
     if cause in _BAD_ROW or cause.startswith(_BAD_ROW_PREFIXES):
         return RowsRefused(cause)
+    if cause in _DENIED:
+        return StoreDenied(cause)
     if cause in _OUT_OF_TIME:
         return StoreUnavailable(cause, ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED)
     return StoreFailed(cause) if cause in _OURS else StoreUnavailable(cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -89,9 +90,12 @@ class WriterHandle(ReaderHandle):
         chosen = INSERT_SETTINGS | dict(settings or {})
         if self._remote and query_id:
             chosen["query_id"] = query_id
+        # A file, which the driver can't send again: bytes it does, without being asked, when a server closes
+        # the connection before it answers, and then both inserts may land.
+        once = io.BytesIO(lines)
         with typed_errors():
             self._clients.get().raw_insert(
-                f"{DATABASE}.{table}", insert_block=lines, fmt="JSONEachRow", settings=chosen
+                f"{DATABASE}.{table}", insert_block=once, fmt="JSONEachRow", settings=chosen
             )
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:

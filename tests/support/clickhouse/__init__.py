@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface over the real engine (chDB), in a process of its own: what a server's client meets.
+"""ClickHouse's HTTP interface over the real engine (chDB), in a process of its own, as a client meets it.
 
 Real: the SQL, the formats, the settings and their constraints, the errors, inserts that run while their body
 arrives, system.processes, KILL QUERY. Ours, after the public description of the interface: the requests and

@@ -1,4 +1,4 @@
-"""The process: `python -m tests.support.clickhouse FOLDER PORT USER PASSWORD`. Says its port when it serves."""
+"""The process: `python -m tests.support.clickhouse FOLDER PORT USER PASSWORD`. Says its port and serves."""
 
 from __future__ import annotations
 

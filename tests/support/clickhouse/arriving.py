@@ -13,13 +13,16 @@ from urllib.parse import parse_qsl
 
 from tests.support.clickhouse.errors import refused
 
-_NO_SETTINGS = frozenset(
-    "query database default_format query_id session_id session_timeout session_check user password quota_key "
-    "stacktrace role compress decompress wait_end_of_query buffer_size client_protocol_version".split()
+_TRANSPORT = re.compile(
+    "query|database|default_format|query_id|session_(id|timeout|check)|user|password|quota_key|stacktrace|role|"
+    "compress|decompress|wait_end_of_query|buffer_size|client_protocol_version|param_.*"
 )
+"""Parameters that are no settings of the engine."""
+
 _LONGEST_HEAD = 1000
 _INSERT = re.compile(
-    r"\s*(?P<statement>INSERT\s+INTO\s+(?:TABLE\s+)?[^\s(]+\s*(?:\([^)]*\))?)\s+FORMAT\s+(?P<format>\w+)[ \t]*\r?\n?",
+    r"\s*(?P<statement>INSERT\s+INTO\s+(?:TABLE\s+)?[^\s(]+\s*(?:\([^)]*\))?)"
+    r"\s+FORMAT\s+(?P<format>\w+)[ \t]*\r?\n?",
     re.IGNORECASE,
 )
 
@@ -45,11 +48,7 @@ def asked_of(method: str, query_string: str, headers: Mapping[str, str], body: B
     params = dict(parse_qsl(query_string, keep_blank_values=True))
     if headers.get("Content-Type", "").startswith("multipart/form-data"):
         params |= _form(headers["Content-Type"], body.read())
-    settings = {
-        name: value
-        for name, value in params.items()
-        if name not in _NO_SETTINGS and not name.startswith("param_")
-    }
+    settings = {name: value for name, value in params.items() if not _TRANSPORT.fullmatch(name)}
     if method in ("GET", "HEAD"):
         if "readonly" in settings:
             raise refused(164, "READONLY", "Cannot modify 'readonly' setting in readonly mode")
@@ -78,7 +77,9 @@ def check_password(query_string: str, headers: Mapping[str, str], user: str, pas
     elif "X-ClickHouse-User" in headers:
         given_user, given = headers["X-ClickHouse-User"], headers.get("X-ClickHouse-Key", "")
     if (given_user, given) != (user, password):
-        what = f"{given_user}: Authentication failed: password is incorrect, or there is no user with such name"
+        what = (
+            f"{given_user}: Authentication failed: password is incorrect, or there is no user with such name"
+        )
         raise refused(516, "AUTHENTICATION_FAILED", what)
 
 

@@ -1,4 +1,4 @@
-"""A request's body: by length or in chunks, compressed or not. Cut short it is an error, never a shorter body."""
+"""A request's body: by length or in chunks, compressed or not. Cut short it is an error."""
 
 from __future__ import annotations
 

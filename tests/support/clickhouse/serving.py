@@ -66,10 +66,12 @@ class Handler(BaseHTTPRequestHandler):
             body = body_of(self.rfile, self.headers)
             asked = asked_of(self.command, query, self.headers, body)
             stop_arriving = partial(self.connection.shutdown, socket.SHUT_RD)
-            with self._served.running.run(asked.query_id, partial(_quietly, stop_arriving)) as statement:
-                with closing(Session(self._served.path, asked, self._served.running)) as session:
-                    answer = session.run(statement, body)
-                    self._send(asked, answer, tag)
+            running = self._served.running
+            with (
+                running.run(asked.query_id, partial(_quietly, stop_arriving)) as statement,
+                closing(Session(self._served.path, asked, running)) as session,
+            ):
+                self._send(asked, session.run(statement, body), tag)
         except TimeoutError:
             self._fail(refused(209, "SOCKET_TIMEOUT", "Timeout exceeded while reading from socket"), tag)
         except ServerError as error:

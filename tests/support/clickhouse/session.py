@@ -1,4 +1,4 @@
-"""One statement on the engine: its settings, its rows or its answer. As over HTTP, the next one starts afresh."""
+"""One statement on the engine: its settings, its rows or its answer. The next one starts afresh."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class Session:
-    """A connection to the engine. The engine takes no query id, so the client's is the statement's comment."""
+    """A connection to the engine. That takes no query id, so the client's is the statement's comment."""
 
     def __init__(self, path: str, asked: Asked, running: Running) -> None:
         self._asked, self._running = asked, running
@@ -99,10 +99,11 @@ class Session:
 
     def _kill(self, which: str, *, wait: bool) -> Answer:
         """The engine finds and kills them; what waits for the rest of its body is told here."""
-        bound = self._asked.bound
-        mine = f"SELECT {_OUR_ID} FROM system.processes WHERE ({which}) AND {_OUR_ID} != {_quoted(self._asked.query_id)}"
+        bound, own_id = self._asked.bound, _quoted(self._asked.query_id)
+        others = f"({which}) AND {_OUR_ID} != {own_id}"
+        mine = f"SELECT {_OUR_ID} FROM system.processes WHERE {others}"
         ids = self._query(mine, "TSVRaw", bound).decode().split()
-        self._query(f"KILL QUERY WHERE {which} ASYNC", bound=bound)
+        self._query(f"KILL QUERY WHERE {others} ASYNC", bound=bound)
         killed = self._running.kill(ids)
         if wait:
             self._running.wait(killed)
