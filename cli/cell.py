@@ -12,6 +12,8 @@ from mesh.config import ConfigError
 from mesh.signing import RowSigner, RowVerifier
 from mesh.tasks import background
 from storage.analytics.engine import Engine, QueryLimits
+from storage.analytics.errors import StoreDenied
+from storage.analytics.tables import DATABASE
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
 from storage.log.lmdb import LmdbLog
@@ -119,6 +121,12 @@ async def open_engine(process: Process, limits: QueryLimits) -> Engine:
 
 def _open_engine(process: Process, config: CellConfig, limits: QueryLimits) -> Engine:
     if config.analytics_url:
-        return Engine.server(config.analytics_url, region=process.region, limits=limits)
+        try:
+            return Engine.server(config.analytics_url, region=process.region, limits=limits)
+        except StoreDenied as denied:
+            raise ConfigError(
+                f"ClickHouse refuses the user of [cell] analytics_url ({denied.cause}): "
+                f"check its password, and that it may create the database {DATABASE}"
+            ) from None
     path, memory = process.data_dir / ANALYTICS, config.analytics_memory_bytes
     return Engine.embedded(path, region=process.region, max_memory_bytes=memory, limits=limits)

@@ -15,6 +15,7 @@ from storage.analytics.errors import RowsRefused, StoreFailed, StoreRefused, Sto
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import NOT_EXPIRED, ROW_OF, EventRow, PeopleRow, seconds, tail
 from storage.log import Table
+from tests.support.engines import BACKENDS
 
 pytestmark = [pytest.mark.disk]
 
@@ -217,15 +218,23 @@ def test_the_guard_refuses_another_regions_project_and_an_unknown_one() -> None:
     assert guard.refusals == 2
 
 
-def test_a_store_opens_for_the_region_that_made_it_and_for_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_store_opens_for_the_region_that_made_it_and_for_no_other(
+    tmp_path: Path, request: pytest.FixtureRequest, backend: str
+) -> None:
+    opens = {
+        "embedded": "Engine.embedded(Path(sys.argv[1]), region=sys.argv[2], max_memory_bytes=1 << 30)",
+        "http": "Engine.server(sys.argv[1], region=sys.argv[2])",
+    }
     script = (
         "import sys; from pathlib import Path; from storage.analytics.engine import Engine\n"
-        "Engine.embedded(Path(sys.argv[1]), region=sys.argv[2], max_memory_bytes=1 << 30).close()\n"
+        f"{opens[backend]}.close()\n"
         "assert not {'pandas', 'pyarrow'} & sys.modules.keys()\n"
     )
+    where = request.getfixturevalue("clickhouse").url if backend == "http" else str(tmp_path)
     ends = [
-        subprocess.run([sys.executable, "-c", script, str(tmp_path), region], capture_output=True, text=True)
-        for region in ("eu-west-1", "eu-west-1", "us-east-1")
+        subprocess.run([sys.executable, "-c", script, where, region], capture_output=True, text=True)
+        for region in (REGION, REGION, "us-east-1")
     ]
     assert [end.returncode for end in ends] == [0, 0, 1], ends[0].stderr
     assert "StoreRefused" in ends[2].stderr

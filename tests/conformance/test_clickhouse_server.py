@@ -16,7 +16,7 @@ from storage.analytics.engine import Engine
 from storage.analytics.errors import StoreDenied, StoreUnavailable
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import EventRow, seconds, tail
-from storage.log import Entry, Table
+from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 from tests.support.clickhouse.server import ClickHouse
 from tests.support.network import Fault, network_to
@@ -60,8 +60,8 @@ def start_writer(log: LmdbLog) -> Iterator[StartWriter]:
         engine.close()
 
 
-def events(project: str, count: int) -> list[Entry]:
-    return [Entry(Table.EVENTS, project, _row(project, number)) for number in range(count)]
+def events(project: str, count: int, first: int = 0) -> list[Append]:
+    return [Append([Rows(Table.EVENTS, project, [_row(project, at) for at in range(first, first + count)])])]
 
 
 def _row(project: str, number: int) -> bytes:
@@ -185,9 +185,8 @@ async def test_a_server_that_is_killed_under_load_loses_and_doubles_nothing(
     server.start()
     engine = Engine.server(server.url, region=REGION)
     writer = start_writer(engine)
-    entries = events(project, 6000)
-    for at in range(0, len(entries), 100):
-        await log.append(entries[at : at + 100])
+    for at in range(0, 6000, 100):
+        await log.append(events(project, 100, at))
         if at in (2000, 4000):
             assert await asyncio.to_thread(writer.flush, at // 2, timedelta(seconds=30))
             server.kill()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.ingest import writer
+from tests.support.engines import BACKENDS
 from tests.support.strace import Call, read_trace, run_traced
 
 pytestmark = [pytest.mark.disk]
@@ -69,6 +70,14 @@ def assert_exactly_once(answer: dict[str, Any], count: int) -> None:
     assert found == [seq for seq in range(1, count + 1) if seq not in poisoned]
 
 
+@pytest.fixture(params=BACKENDS)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the child's rows go: into its folder, or to a server that lives on."""
+    if request.param == "http":
+        monkeypatch.setenv("ANALYTICS_URL", request.getfixturevalue("clickhouse").url)
+
+
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step: str) -> None:
     if step.startswith("looked") and step in FIRST_OF_A_LIFE:
@@ -79,6 +88,7 @@ def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step
     last_life(tmp_path, COUNT)
 
 
+@pytest.mark.usefixtures("store")
 def test_killed_again_and_again_while_it_recovers_every_row_is_there_exactly_once(tmp_path: Path) -> None:
     """One store, a life for every step, each killed at the first sight of it."""
     for step in ["committing", *STEPS]:

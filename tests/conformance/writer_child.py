@@ -1,7 +1,8 @@
 """A cell's log, store and writer in a process that ends without a word at one step. Run by path.
 
 argv: folder, step to die at ("" for none), how often it is seen until then, entries to append first.
-Prints what the store holds, and the steps it took, if it lives.
+ANALYTICS_URL in the environment names a ClickHouse server instead of a store in the folder.
+Prints what the store holds of this log, and the steps it took, if it lives.
 """
 
 from __future__ import annotations
@@ -28,27 +29,27 @@ NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
 
 
-def entries_of(count: int, first: int = 0) -> list[Rows]:
+def entries_of(project: str, count: int, first: int = 0) -> list[Rows]:
     """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
-    return [_entry(number) for number in range(first, first + count)]
+    return [_entry(project, number) for number in range(first, first + count)]
 
 
-def _entry(number: int) -> Rows:
+def _entry(project: str, number: int) -> Rows:
     named: dict[str, Any] = {
-        "project_id": "proj_a",
+        "project_id": project,
         "environment": "live",
         "org_id": "org_a",
         "timestamp_ms": NOW_MS,
     }
     at = seconds(NOW_MS)
     if number % 50 == 7:
-        return Rows(Table.EVENTS, "proj_a", [b'"project_id":"proj_a","timestamp_ms":"soon"}'])
+        return Rows(Table.EVENTS, project, [b'"timestamp_ms":"soon"}'])
     if number % 6 == 4:
         row = PeopleRow(**named, received_at=at, id=f"p{number}", distinct_id="d", traits={"a": "1"})
-        return Rows(Table.PEOPLE, "proj_a", [tail(row)])
+        return Rows(Table.PEOPLE, project, [tail(row)])
     if number % 6 == 5:
         alias = AliasRow(**named, received_at=at, id=f"a{number}", alias_id=f"x{number}", distinct_id="d")
-        return Rows(Table.ALIASES, "proj_a", [tail(alias)])
+        return Rows(Table.ALIASES, project, [tail(alias)])
     empty = msgspec.Raw(b"{}")
     event = EventRow(
         **named,
@@ -59,7 +60,7 @@ def _entry(number: int) -> Rows:
         properties=empty,
         default_properties=empty,
     )
-    return Rows(Table.EVENTS, "proj_a", [tail(event)])
+    return Rows(Table.EVENTS, project, [tail(event)])
 
 
 class Steps:
@@ -77,14 +78,20 @@ class Steps:
                 os._exit(9)
 
 
+def open_engine(folder: Path) -> Engine:
+    if url := os.environ.get("ANALYTICS_URL"):
+        return Engine.server(url, region=REGION)
+    return Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
+
+
 async def main(folder: Path, steps: Steps, count: int) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     tempfile.tempdir = str(folder / "tmp")
     log = LmdbLog.open(folder / "log")
-    entries = entries_of(count, log.stats().appended)
+    entries = entries_of(log.log_id, count, log.stats().appended)
     for at in range(0, count, 20):
         await log.append([Append(entries[at : at + 20])])
-    engine = Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
+    engine = open_engine(folder)
     writer = Writer(
         log=log,
         engine=engine,
@@ -97,7 +104,8 @@ async def main(folder: Path, steps: Steps, count: int) -> None:
     stopped = writer.stop(timedelta(seconds=30))
     seqs = {}
     for table in Table:
-        found = await engine.query(f"SELECT log_seq FROM {table.value} ORDER BY log_seq")
+        sql = f"SELECT log_seq FROM {table.value} WHERE log_id = {{log_id:String}} ORDER BY log_seq"
+        found = await engine.query(sql, {"log_id": log.log_id})
         seqs[table.value] = [row[0] for row in found]
     dead = [record.seq for record, _ in log.dead_letters()]
     said = {"stopped": stopped, "seqs": seqs, "dead": dead, "steps": sorted(steps.taken)}

@@ -9,16 +9,15 @@ import pytest
 
 from storage.analytics.engine import Engine
 from tests.support.cell import Cell, open_cell
-from tests.support.nodes import EU
+from tests.support.engines import open_engine
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """chDB allows one path per process at a time: tests of a module share it and differ by project id."""
-    path = tmp_path_factory.mktemp("analytics") / "chdb"
-    opened = Engine.embedded(path, region=EU, max_memory_bytes=1 << 30)
-    yield opened
-    opened.close()
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Tests of a module share it and differ by project id. Embedded, where the module asks for no other."""
+    backend = getattr(request, "param", "embedded")
+    with open_engine(backend, tmp_path_factory.mktemp("analytics")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -14,9 +14,14 @@ from sankofa.query.v1 import query_pb2 as pb
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST, Environment
 from tests.support.cell import Cell
+from tests.support.engines import BACKENDS
 from tests.support.nodes import EU, US, MemoryDirectory, make_node
 
-pytestmark = [pytest.mark.disk, pytest.mark.network]
+pytestmark = [
+    pytest.mark.disk,
+    pytest.mark.network,
+    pytest.mark.parametrize("engine", BACKENDS, indirect=True, scope="module"),
+]
 
 
 class Asker:

@@ -25,9 +25,14 @@ from sankofa.residency.v1.ledger_pb2_grpc import AuditServiceStub, LedgerService
 from sankofa.residency.v1.options_pb2 import PLANE_DATA
 from storage.analytics.engine import Engine
 from tests.support.cell import Cell, item, until
+from tests.support.engines import BACKENDS
 from tests.support.nodes import EU, US, make_node
 
-pytestmark = [pytest.mark.disk, pytest.mark.network]
+pytestmark = [
+    pytest.mark.disk,
+    pytest.mark.network,
+    pytest.mark.parametrize("engine", BACKENDS, indirect=True, scope="module"),
+]
 
 APPEND = "/sankofa.ingest.v1.IngestService/Append"
 MARKER = "mark_abcdefghij0123456789"
