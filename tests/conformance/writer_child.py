@@ -29,7 +29,7 @@ NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
 
 
-def entries_of(project: str, count: int, first: int = 0) -> list[Rows]:
+def entries_of(count: int, first: int = 0, *, project: str = "proj_a") -> list[Rows]:
     """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
     return [_entry(project, number) for number in range(first, first + count)]
 
@@ -88,7 +88,7 @@ async def main(folder: Path, steps: Steps, count: int) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     tempfile.tempdir = str(folder / "tmp")
     log = LmdbLog.open(folder / "log")
-    entries = entries_of(log.log_id, count, log.stats().appended)
+    entries = entries_of(count, log.stats().appended, project=log.log_id)
     for at in range(0, count, 20):
         await log.append([Append(entries[at : at + 20])])
     engine = open_engine(folder)
