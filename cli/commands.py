@@ -33,12 +33,21 @@ def wide_console() -> Console:
 
 
 async def run_up(
-    data_dir: Path, output: str, *, fresh: bool, free_ports: bool, trace_ratio: float, postgres: str = ""
+    data_dir: Path,
+    output: str,
+    *,
+    fresh: bool,
+    free_ports: bool,
+    trace_ratio: float,
+    rate_limit: int,
+    postgres: str = "",
 ) -> int:
     """Starts everything, prints the table, and watches until it is told to stop."""
     if fresh:
         remove_data(data_dir)
-    topology = Topology.plan(data_dir, free_ports=free_ports, trace_ratio=trace_ratio, postgres=postgres)
+    topology = Topology.plan(
+        data_dir, free_ports=free_ports, trace_ratio=trace_ratio, postgres=postgres, rate_limit=rate_limit
+    )
     async with _local_mesh(topology) as (mesh, seconds):
         demo = read_demo(data_dir)
         if demo is None:

@@ -55,13 +55,24 @@ def serve(target: str, region: str | None, config: Path | None, sets: tuple[str,
 @click.option("--free-ports", is_flag=True, help="Any free ports instead of 8080 and the like.")
 @click.option("--trace-ratio", default=1.0, show_default=True, help="Share of traces that are kept.")
 @click.option(
+    "--rate-limit", default=500, show_default=True, help="Requests of a key in a minute; 0 for no limit."
+)
+@click.option(
     "--postgres",
     default="",
     metavar="URL",
     envvar="SANKOFA_POSTGRES_URL",
     help="postgresql://user:password@host:port: records and registry go there, each in its own database.",
 )
-def up(data_dir: Path, output: str, fresh: bool, free_ports: bool, trace_ratio: float, postgres: str) -> None:
+def up(
+    data_dir: Path,
+    output: str,
+    fresh: bool,
+    free_ports: bool,
+    trace_ratio: float,
+    rate_limit: int,
+    postgres: str,
+) -> None:
     """Starts the whole mesh on this machine and watches over it until Ctrl-C."""
     from cli.commands import run_up
 
@@ -72,6 +83,7 @@ def up(data_dir: Path, output: str, fresh: bool, free_ports: bool, trace_ratio: 
             fresh=fresh,
             free_ports=free_ports,
             trace_ratio=trace_ratio,
+            rate_limit=rate_limit,
             postgres=postgres,
         )
     )

@@ -87,6 +87,7 @@ class Topology:
     router: str
     router_admin: str
     postgres: str = ""
+    rate_limit: int = 0
     home: str = DEFAULT_REGION
     regions: list[RegionPlan] = field(default_factory=list)
 
@@ -98,9 +99,13 @@ class Topology:
         free_ports: bool,
         trace_ratio: float,
         postgres: str = "",
+        rate_limit: int = 0,
         catalogue: Sequence[Region] = DEFAULT_CATALOGUE,
     ) -> Topology:
-        """Chooses every port. `postgres`: URL of a server for records and registry. Raises PortsTaken."""
+        """Chooses every port. Raises PortsTaken.
+
+        `postgres`: URL of a server for records and registry. `rate_limit`: of each key, a minute; 0 for none.
+        """
         ports = Ports(free=free_ports)
         inner = iter(range(FIRST_INNER_PORT, FIRST_INNER_PORT + 100))
         topology = cls(
@@ -113,6 +118,7 @@ class Topology:
             router=ports.take(ROUTER_PORT),
             router_admin=ports.take(next(inner)),
             postgres=postgres,
+            rate_limit=rate_limit,
         )
         for index, region in enumerate(region for region in catalogue if region.status == "open"):
             folder = data_dir / "regions" / region.id
@@ -226,6 +232,7 @@ class Topology:
                 "cell_address": plan.internal,
                 "registry_address": self.registry,
                 "trace_ratio": self.trace_ratio,
+                "rate_limit_per_minute": self.rate_limit,
             },
         }
         return self._serve(f"rest-{plan.region.id}", "rest", plan, settings)

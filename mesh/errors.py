@@ -7,6 +7,7 @@ SankofaError
 │   └── CrossingRefused the guard: this call may not cross, or not be served here
 ├── NotFound            no such thing here
 ├── Conflict            it clashes with what is
+├── RateLimited         the caller asks too often
 └── Unavailable         the same call may succeed later
 """
 
@@ -96,6 +97,12 @@ class Conflict(SankofaError):
     default = ErrorReason.ERROR_REASON_ROW_CONFLICT
 
 
+class RateLimited(SankofaError):
+    """The caller asks too often."""
+
+    default = ErrorReason.ERROR_REASON_RATE_LIMITED
+
+
 class Unavailable(SankofaError):
     """The same call may succeed later."""
 
@@ -123,6 +130,7 @@ _MISSING, _EXISTS, _AWAY = (
     grpc.StatusCode.UNAVAILABLE,
 )
 _BUSY = "Service temporarily unavailable"
+_SLOWER = "Rate limit exceeded. Please wait a moment."
 
 TABLE: dict[int, Wire] = {
     ErrorReason.Value("ERROR_REASON_" + name): Wire(kind, code, http, text)
@@ -133,6 +141,7 @@ TABLE: dict[int, Wire] = {
         ("LOG_FULL", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
         ("IN_FLIGHT_FULL", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
         ("PROJECT_SHARE", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
+        ("RATE_LIMITED", RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, 429, _SLOWER),
         ("IDENTITY_REQUIRED", Unauthenticated, _UNAUTH, 401, "A certificate of the mesh is required"),
         ("CROSSING_FORBIDDEN", CrossingRefused, _DENIED, 403, "The call may not cross regions"),
         ("WRONG_REGION", CrossingRefused, _DENIED, 403, "The subject belongs to another region"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,9 @@ from mesh.admin import Gauges
 from mesh.node import Node
 from mesh.server import Service
 from mesh.tasks import background
-from sankofa.ingest.v1 import ingest_pb2
+from sankofa.ingest.v1 import ingest_pb2, rate_pb2
 from sankofa.ingest.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
+from sankofa.ingest.v1.rate_pb2_grpc import add_RateServiceServicer_to_server
 from sankofa.residency.v1 import ledger_pb2
 from sankofa.residency.v1.ledger_pb2_grpc import (
     add_AuditServiceServicer_to_server,
@@ -27,6 +29,7 @@ from services.ingest.admission import LogAdmission
 from services.ingest.config import IngestConfig
 from services.ingest.core import Normaliser
 from services.ingest.ledger import AuditService, Counters, LedgerService
+from services.ingest.rate import Budgets, RateService
 from services.ingest.service import IngestService
 from services.ingest.sweep import SweepService
 from services.ingest.telemetry import SpanBuffer, TraceReceiver
@@ -51,6 +54,7 @@ async def build(
     records: Path | None = None,
     compressed: tuple[Path, ...] = (),
     gauges: list[Gauges] | None = None,
+    rate_clock: Callable[[], float] = time.monotonic,
 ) -> list[Service]:
     """Ingest on stores that are open and stay open until `stack` has closed what this pushes on it.
 
@@ -71,8 +75,6 @@ async def build(
     stack.push_async_callback(asyncio.to_thread, writer.stop)
 
     background(admission.run(), name="log admission", stack=stack)
-    if gauges is not None:
-        gauges.append(admission.gauges)
 
     store = TelemetryStore(engine=engine)
     stack.push_async_callback(asyncio.to_thread, store.close)
@@ -88,12 +90,20 @@ async def build(
         engine=engine, log=log, directory=directory, records=records, data_dir=data_dir, compressed=compressed
     )
     audit = AuditService(region=node.region, counters=counters, spans=spans, store=store)
+    budgets = Budgets(clock=rate_clock)
+    if gauges is not None:
+        gauges += [admission.gauges, budgets.gauges]
     ours, otlp = ledger_pb2.DESCRIPTOR.services_by_name, trace_service_pb2.DESCRIPTOR.services_by_name
     return [
         Service(
             add_IngestServiceServicer_to_server,
             IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames),
             ingest_pb2.DESCRIPTOR.services_by_name["IngestService"],
+        ),
+        Service(
+            add_RateServiceServicer_to_server,
+            RateService(budgets=budgets),
+            rate_pb2.DESCRIPTOR.services_by_name["RateService"],
         ),
         Service(add_TraceServiceServicer_to_server, TraceReceiver(buffer=spans), otlp["TraceService"]),
         Service(add_LedgerServiceServicer_to_server, LedgerService(counters=counters), ours["LedgerService"]),

@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from mesh.directory import Directory
 from mesh.node import Node
+from sankofa.ingest.v1.rate_pb2_grpc import RateServiceStub
 from services.rest.admission import Door
 from services.rest.app import OnEdgeRequest, Shim
 from services.rest.cells import Cells
@@ -22,6 +23,7 @@ from services.rest.health import Health
 from services.rest.ingestion import Ingestion
 from services.rest.management import HintOf, Management
 from services.rest.queries import Queries
+from services.rest.rate import RateLimit
 from services.rest.responses import Cors
 
 
@@ -51,6 +53,11 @@ async def build(
         timeout_s=config.append_timeout_s,
     )
     await stack.enter_async_context(coalescer.running())
+    rate: RateLimit | None = None
+    if config.rate_limit_per_minute:
+        lender = RateServiceStub(cells.internal).LeaseRate
+        rate = RateLimit(lender=lender, per_minute=config.rate_limit_per_minute)
+        await stack.enter_async_context(rate.running())
     door = Door(
         max_requests=config.max_inflight_requests,
         max_bytes=config.max_inflight_bytes,
@@ -60,11 +67,13 @@ async def build(
         region=region,
         directory=directory,
         door=door,
+        rate=rate,
         appender=coalescer,
         max_body_bytes=config.max_body_bytes,
         max_operations=config.max_operations,
     )
-    health = Health(directory=directory, coalescer=coalescer, door=door)
+    parts = [coalescer.gauges, door.gauges] + ([rate.gauges] if rate else [])
+    health = Health(directory=directory, coalescer=coalescer, gauges=parts)
     rooms = (
         health,
         Management(region=region, directory=directory, cells=cells, hint_of=hint_of),

@@ -59,6 +59,10 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     project_share: float = 0.8
     """The part of those bounds that one project may hold while no other wants any; docs/pressure.md."""
 
+    rate_limit_per_minute: int = 500
+    """Ingestion requests of one key, in all REST processes of the region together, and of one address without
+    a key, in this process; the next one gets 429. 0: no limit."""
+
     max_frame_bytes: int = 4 * 1024 * 1024
     """Bodies coalesced into one frame; a larger request travels alone."""
 

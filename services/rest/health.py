@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mesh.admin import Gauges
 from mesh.directory import Directory
 from mesh.errors import Unavailable
-from services.rest.admission import Door
 from services.rest.coalescer import Coalescer
 from services.rest.openapi import document
 from services.rest.routing import reply, resource
@@ -17,10 +19,10 @@ from services.rest.routing import reply, resource
 class Health:
     """Health and self-description of one shim."""
 
-    def __init__(self, *, directory: Directory, coalescer: Coalescer, door: Door) -> None:
+    def __init__(self, *, directory: Directory, coalescer: Coalescer, gauges: Sequence[Gauges]) -> None:
         self._directory = directory
         self._coalescer = coalescer
-        self._door = door
+        self._gauges = gauges
         self._openapi = reply(document()).body
 
     def routes(self) -> list[Route]:
@@ -42,7 +44,7 @@ class Health:
 
     def gauges(self) -> dict[str, float]:
         """For /metrics on the admin port."""
-        return {**self._coalescer.gauges(), **self._door.gauges()}
+        return {name: value for gauges in self._gauges for name, value in gauges().items()}
 
     async def lives(self, http: HttpRequest) -> Response:
         """The process answers."""

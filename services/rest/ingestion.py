@@ -18,6 +18,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.admission import Admitted, Door
 from services.rest.decompress import decompress
 from services.rest.payloads import AliasBody, PeopleBody, TrackBody, batch, single
+from services.rest.rate import RateLimit
 from services.rest.requests import Handler, Request
 from services.rest.responses import Answer, answer
 
@@ -49,6 +50,7 @@ class Ingestion:
         region: str,
         directory: Directory,
         door: Door,
+        rate: RateLimit | None,
         appender: Appender,
         max_body_bytes: int,
         max_operations: int,
@@ -56,6 +58,7 @@ class Ingestion:
         self._region = region
         self._directory = directory
         self._door = door
+        self._rate = rate
         self._appender = appender
         self._max_body_bytes = max_body_bytes
         self._max_operations = max_operations
@@ -74,6 +77,8 @@ class Ingestion:
             key, project = self._open(request)
             admitted = self._door.enter(key.project_id, request.declared_bytes(self._max_body_bytes))
             try:
+                if self._rate is not None and not self._rate.take(key.key_id):
+                    await self._rate.ask(key.key_id)
                 body = await self._body(request, admitted)
                 item = AppendItem(project_id=key.project_id, environment=key.environment)
                 if len(body) > _LARGE_BYTES:
@@ -90,10 +95,12 @@ class Ingestion:
         return handle
 
     def _open(self, request: Request) -> tuple[KeyFact, ProjectFact]:
-        """What the key opens, from the headers alone. Raises 401, 403; 503 while the project is unknown."""
+        """What the key opens, from the headers alone. Raises 401, 403, 429; 503 if the project is unknown."""
         sent = request.sent.get(b"x-api-key", b"").strip(b" \t")  # RFC 9110 5.5; the parser leaves it on
         repeated = request.repeats(b"x-api-key")
         if not sent and not repeated:
+            if self._rate is not None:
+                self._rate.check_address(request.client_address)
             raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_API_KEY)
         key = None if repeated else self._directory.key(sha256(sent).digest())
         if key is None or key.region != self._region:

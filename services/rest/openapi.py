@@ -17,6 +17,7 @@ _TEXTS: Final = {
     409: "It clashes with what is.",
     413: "The body, as sent or decompressed, is over the limit.",
     415: "The Content-Encoding is not accepted.",
+    429: "The key has made as many requests as it may in its minute, see Retry-After.",
     503: "The same request may succeed later, see Retry-After.",
 }
 _KEY: Final[list[Json]] = [{"apiKey": []}]
@@ -24,7 +25,7 @@ _TOKEN: Final[list[Json]] = [{"bearer": []}]
 _OPEN: Final[list[Json]] = []
 _PROJECT: Final = ("project_id",)
 _FILTER: Final = ("environment", "event_name", "distinct_id", "since", "until")
-_INGESTION: Final = (400, 401, 403, 409, 413, 415, 503)
+_INGESTION: Final = (400, 401, 403, 409, 413, 415, 429, 503)
 _MANAGED: Final = (400, 401, 403, 404, 503)
 
 
@@ -58,7 +59,11 @@ def document() -> Json:
                     "description": "The caller's own valid X-Request-Id, or a new one.",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
                 },
-                "RetryAfter": {"description": "Seconds.", "schema": {"type": "integer"}, "example": 1},
+                "RetryAfter": {
+                    "description": "Whole seconds until it is worth trying again: at most a minute.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 60},
+                    "example": 1,
+                },
             },
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -226,7 +231,9 @@ def _headers(code: int) -> Json:
         "X-Sankofa-Region": {"$ref": "#/components/headers/Region"},
         "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
     }
-    return headers | ({"Retry-After": {"$ref": "#/components/headers/RetryAfter"}} if code == 503 else {})
+    if code in (429, 503):
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    return headers
 
 
 def _path(*names: str) -> list[Json]:

@@ -41,6 +41,15 @@ class Request(msgspec.Struct):
         headers = self.scope["headers"]
         return len(headers) != len(self.sent) and sum(header == name for header, _ in headers) > 1
 
+    @property
+    def client_address(self) -> str:
+        """Whom the request is from. A forwarded address counts from the edge only: the last one it added."""
+        scope = self.scope
+        if scope.get("state", {}).get("via_edge"):
+            return self.sent.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip().decode("latin-1")
+        client: tuple[str, int] | None = scope.get("client")
+        return client[0] if client else ""
+
     def declared_bytes(self, limit_bytes: int) -> int | None:
         """How large the body is said to be, None where it is not said. Raises InvalidInput: 413."""
         length = self.sent.get(b"content-length")

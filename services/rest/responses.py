@@ -57,7 +57,7 @@ def error_answer(
     """The public shape of an error; `close` where the request's body has not been read, `allow` for a 405."""
     body = {"ok": False, "error": error.public_text, "request_id": request_id.decode("ascii")}
     headers: tuple[tuple[bytes, bytes], ...] = (CLOSE,) if close else ()
-    if error.http_status == 503:
+    if error.http_status in (429, 503):
         headers += ((b"retry-after", b"%d" % error.retry_after_s),)
     elif error.http_status == 405:
         headers += ((b"allow", allow),)

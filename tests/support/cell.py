@@ -122,7 +122,12 @@ async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def open_cell(
-    pki: Path, data_dir: Path, engine: Engine, *, log_bytes: int = 64 << 20
+    pki: Path,
+    data_dir: Path,
+    engine: Engine,
+    *,
+    log_bytes: int = 64 << 20,
+    rate_clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Cell]:
     """Starts a cell of eu-west-1 in `data_dir`; stops it in good order at the end."""
     async with AsyncExitStack() as stack:
@@ -143,6 +148,7 @@ async def open_cell(
             engine=engine,
             directory=directory,
             data_dir=data_dir,
+            rate_clock=rate_clock,
         )
         services += await query.build(config=QueryConfig(), node=node.node, stack=stack, engine=engine)
         server = MeshServer(

@@ -72,13 +72,16 @@ class RunningMesh:
 
 @contextlib.contextmanager
 def fresh_mesh(folder: Path, *options: str) -> Iterator[RunningMesh]:
-    """A mesh of the test's own, on free ports, below `folder`. More options go to `residency up`."""
+    """A mesh of the test's own, on free ports, without a rate limit, below `folder`.
+
+    More options go to `residency up`.
+    """
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     command = (sys.executable, "-m", "cli.main", "up", "--data-dir", str(folder / "data"), "--free-ports")
     with (folder / "stderr").open("w") as errors:
         up = subprocess.Popen(
-            [*command, "-o", "json", *options],
+            [*command, "-o", "json", "--rate-limit", "0", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -149,7 +149,12 @@ async def start_shim(
 ) -> Running:
     """The shim of eu-west-1 on free ports, until the stack closes; `settings` are RestConfig's."""
     rest = make_node(pki, region=EU, role="rest", directory=directory)
-    small = {"max_body_bytes": 1 << 20, "max_inflight_requests": 10, "trace_ratio": 0.0}
+    small = {
+        "max_body_bytes": 1 << 20,
+        "max_inflight_requests": 10,
+        "trace_ratio": 0.0,
+        "rate_limit_per_minute": 0,
+    }
     config = RestConfig(
         cell_address=cell_address,
         registry_address=registry_address,

@@ -30,7 +30,7 @@ def test_every_error_has_the_public_shape(reason: int) -> None:
     assert msgspec.json.decode(sent.body) == {"ok": False, "error": error.public_text, "request_id": "mine"}
     headers = dict(sent.headers)
     assert headers[b"content-length"] == b"%d" % len(sent.body)
-    assert headers.get(b"retry-after") == (b"1" if sent.status == 503 else None)
+    assert headers.get(b"retry-after") == (b"1" if sent.status in (429, 503) else None)
     assert headers.get(b"allow") == (b"GET" if sent.status == 405 else None)
 
 
@@ -100,7 +100,7 @@ def test_every_answer_of_the_openapi_document_has_region_request_id_and_an_examp
         for operation in (value for name, value in item.items() if name != "parameters"):
             for code, sent in operation["responses"].items():
                 assert {"X-Sankofa-Region", "X-Request-Id"} <= sent["headers"].keys()
-                assert ("Retry-After" in sent["headers"]) == (code == "503")
+                assert ("Retry-After" in sent["headers"]) == (code in ("429", "503"))
                 for content in sent.get("content", {}).values():
                     assert "example" in content or content["schema"] == {"$ref": "#/components/schemas/Error"}
     assert schemas["Error"]["example"]["ok"] is False
@@ -110,12 +110,18 @@ def _served() -> set[tuple[str, str]]:
     directory: Directory = MemoryDirectory()
     unwired: Any = None
     rooms = (
-        Health(directory=directory, coalescer=unwired, door=unwired),
+        Health(directory=directory, coalescer=unwired, gauges=()),
         Management(region=EU, directory=directory, cells=unwired, hint_of=str),
         Queries(region=EU, directory=directory, cells=unwired),
     )
     ingestion = Ingestion(
-        region=EU, directory=directory, door=unwired, appender=unwired, max_body_bytes=1, max_operations=1
+        region=EU,
+        directory=directory,
+        door=unwired,
+        rate=None,
+        appender=unwired,
+        max_body_bytes=1,
+        max_operations=1,
     )
     found = {(path, "POST") for path in ingestion.routes()}
     for route in (route for room in rooms for route in room.routes()):

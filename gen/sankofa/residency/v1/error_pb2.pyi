@@ -13,6 +13,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_LOG_FULL: _ClassVar[ErrorReason]
     ERROR_REASON_IN_FLIGHT_FULL: _ClassVar[ErrorReason]
     ERROR_REASON_PROJECT_SHARE: _ClassVar[ErrorReason]
+    ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
     ERROR_REASON_IDENTITY_REQUIRED: _ClassVar[ErrorReason]
     ERROR_REASON_CROSSING_FORBIDDEN: _ClassVar[ErrorReason]
     ERROR_REASON_WRONG_REGION: _ClassVar[ErrorReason]
@@ -65,6 +66,7 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason
 ERROR_REASON_LOG_FULL: ErrorReason
 ERROR_REASON_IN_FLIGHT_FULL: ErrorReason
 ERROR_REASON_PROJECT_SHARE: ErrorReason
+ERROR_REASON_RATE_LIMITED: ErrorReason
 ERROR_REASON_IDENTITY_REQUIRED: ErrorReason
 ERROR_REASON_CROSSING_FORBIDDEN: ErrorReason
 ERROR_REASON_WRONG_REGION: ErrorReason
