@@ -157,7 +157,7 @@ class Writer:
 
     def _admitted(self, batch: list[Block]) -> list[Block]:
         """Without the rows of projects that are not pinned here, and those that are dead letters already."""
-        buried = {record.seq for record, _ in self._log_store.dead_letters(batch[0].seq - 1)}
+        buried = {letter.record.seq for letter in self._log_store.dead_letters(batch[0].seq - 1)}
         blocks = only(batch, lambda seq: seq not in buried) if buried else batch
         refused: dict[str, str] = {}
         for project_id in {block.project_id for block in blocks}:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from storage.analytics.handles import WriterHandle
+from storage.analytics.tables import TABLES
 from storage.log import Block, Record, Table
 from storage.log.blocks import only, records
 
@@ -58,7 +59,7 @@ class ReadBackSink:
     def horizon(self, after: int) -> int:
         """The last `log_seq` beyond `after` that any table holds; `after` for none."""
         last = after
-        for table in Table:
+        for table in TABLES:
             sql = (
                 f"SELECT max(log_seq) FROM {table.value} "
                 f"WHERE log_id = {{log_id:String}} AND log_seq > {{after:UInt64}} {_WHOLE}"

@@ -90,6 +90,9 @@ ROW_OF: Final[dict[Table, type[Row]]] = {
     Table.ALIASES: AliasRow,
 }
 
+TABLES: Final = tuple(ROW_OF)
+"""Those of the log's tables that are tables here."""
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -17,11 +17,15 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 
 
 class Table(Enum):
-    """Which table of the analytics store a row is for."""
+    """Which table of the analytics store a row is for.
+
+    ERASURES is none: such a row is an order, carried out in its place among the others.
+    """
 
     EVENTS = "events"
     PEOPLE = "people"
     ALIASES = "aliases"
+    ERASURES = "erasures"
 
 
 class Rows(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +80,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     row: bytes
 
 
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """A row that can't be stored, why, and since when: milliseconds since 1970, 0 where nobody noted it."""
+
+    record: Record
+    reason: str
+    at_ms: int
+
+
 class LogStats(NamedTuple):
     """Last sequence numbers appended and committed, their difference, and space: all of it since creation."""
 
@@ -124,8 +136,14 @@ class DurableLog(Protocol):
     def read(self, after: int, limit: int) -> list[Block]:
         """Blocks of the rows beyond `after` and the cursor, in order: about `limit` rows."""
 
-    def commit(self, seq: int) -> None:
-        """Moves the cursor to `seq`, durably, and deletes what is not beyond it."""
+    def commit(self, seq: int, *, erased: bool = False) -> None:
+        """Moves the cursor to `seq`, durably, and deletes what is not beyond it.
+
+        `erased`: what is deleted is to leave no trace; the next `shred` sees to that, also after a kill.
+        """
+
+    def shred(self) -> None:
+        """Overwrites what deleted rows left on the disk, where a commit asked for it since the last time."""
 
     def cursor(self) -> int:
         """Everything up to here is in the analytics store or a dead letter."""
@@ -136,8 +154,17 @@ class DurableLog(Protocol):
     def dead_letter(self, record: Record, reason: str) -> None:
         """Keeps a record that can't be stored, durably; the same record twice is kept once."""
 
-    def dead_letters(self, after: int = 0) -> list[tuple[Record, str]]:
-        """Dead records beyond `after` with their reasons, in order."""
+    def dead_letters(self, after: int = 0) -> list[DeadLetter]:
+        """Dead letters beyond `after`, in order."""
+
+    def replay(self, seq: int) -> int | None:
+        """Puts a dead letter's row at the end of the log and takes it from the dead letters, in one step.
+
+        Answers its new place; None where there is no such dead letter. Raises LogFull, LogFailed.
+        """
+
+    def drop(self, seq: int) -> bool:
+        """Forgets a dead letter for ever; whether there was one."""
 
     def stats(self) -> LogStats:
         """Counters and space of now."""

@@ -7,7 +7,8 @@ A block (format 2)
 
 A dead letter
     key    its seq
-    value  2 bytes length of the reason | the reason | head | the row
+    value  2 bytes length of the reason | 8 bytes time, milliseconds since 1970 | the reason | head | the row
+           (the highest bit of the length says that there is a time: older letters have none)
 
 Format 1 had a record of `head | row` for each row under its seq.
 All numbers are big-endian.
@@ -19,7 +20,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from storage.log import Block, Record, Rows, Table
+from storage.log import Block, DeadLetter, Record, Rows, Table
 
 BLOCK_BYTES: Final = 64 << 10
 """Rows go into one block up to here: larger values need runs of free pages that a busy file has few of."""
@@ -31,6 +32,8 @@ _TABLES = tuple(Table)
 _HEAD = struct.Struct(">BH")
 _COUNT = struct.Struct(">I")
 _KEY = struct.Struct(">Q")
+_REASON = struct.Struct(">HQ")
+_TIMED: Final = 0x8000
 
 
 def key_of(seq: int) -> bytes:
@@ -97,16 +100,21 @@ def size_of(parts: Sequence[Rows]) -> int:
     return sum([BLOCK_OVERHEAD + ROW_OVERHEAD * len(part.rows) + sum(map(len, part.rows)) for part in parts])
 
 
-def dead_value(record: Record, reason: str) -> bytes:
+def dead_value(letter: DeadLetter) -> bytes:
     """The value of a dead letter."""
-    text = reason.encode()[:1000]
-    return len(text).to_bytes(2, "big") + text + _head(record.table, record.project_id) + record.row
+    record, text = letter.record, letter.reason.encode()[:1000]
+    start = _REASON.pack(len(text) | _TIMED, letter.at_ms)
+    return b"".join((start, text, _head(record.table, record.project_id), record.row))
 
 
-def dead_of(key: bytes, value: bytes) -> tuple[Record, str]:
-    """The record and the reason of a dead letter."""
-    end = 2 + int.from_bytes(value[:2], "big")
-    return record_of(key, value[end:]), value[2:end].decode(errors="replace")
+def dead_of(key: bytes, value: bytes) -> DeadLetter:
+    """The dead letter of a key and a value."""
+    length, at_ms, start = int.from_bytes(value[:2], "big"), 0, 2
+    if length & _TIMED:
+        length, at_ms = _REASON.unpack_from(value)
+        length, start = length - _TIMED, _REASON.size
+    end = start + length
+    return DeadLetter(record_of(key, value[end:]), value[start:end].decode(errors="replace"), at_ms)
 
 
 def record_of(key: bytes, value: bytes) -> Record:

@@ -17,12 +17,24 @@ from typing import Final
 
 import lmdb
 
-from storage.log import Append, Block, LogFailed, LogFull, LogStats, Outcome, Record, Rows, Table
+from storage.log import (
+    Append,
+    Block,
+    DeadLetter,
+    LogFailed,
+    LogFull,
+    LogStats,
+    Outcome,
+    Record,
+    Rows,
+    Table,
+)
 from storage.log.blocks import only
 from storage.log.codec import block_of, dead_of, dead_value, key_of, last_of, pack, seq_of, size_of
 from storage.log.committer import Committer
 from storage.log.lmdb_format import bring_up_to_date
 from storage.log.lmdb_once import BYTES_A_KEY, OnceKeys
+from storage.log.lmdb_shred import Shredder
 
 FILL: Final = 0.8
 """Appends stop at this part of the map: on a truly full one even deleting fails (measured)."""
@@ -35,6 +47,7 @@ READ_BYTES: Final = 32 << 20
 
 _CURSOR: Final = b"cursor"
 _LOG_ID: Final = b"log_id"
+_ERASED: Final = b"erased"
 
 
 _NOTHING: Final = Rows(Table.EVENTS, "", ())
@@ -54,6 +67,8 @@ class LmdbLog:
         self._meta = env.open_db(b"meta")
         self._once = OnceKeys(env, now_ms=now_ms)
         self._tables = (self._blocks, self._dead, self._meta, *self._once.tables)
+        self._shredder = Shredder(env, self._tables)
+        self._now_ms = now_ms
         self._bound_bytes = int(max_bytes * FILL)
         self._page_bytes = int(env.stat()["psize"])
         self._grown = threading.Condition()
@@ -96,7 +111,7 @@ class LmdbLog:
                 rows += len(found[-1].rows)
         return only(found[:1], lambda seq: seq > after) + found[1:]
 
-    def commit(self, seq: int) -> None:
+    def commit(self, seq: int, *, erased: bool = False) -> None:
         """Moves the cursor first, then deletes in steps: what a kill leaves between, `open` removes."""
         with _typed_errors(), self._env.begin(write=True) as txn:
             cursor = self._stored_cursor(txn)
@@ -104,10 +119,22 @@ class LmdbLog:
             if not cursor <= seq <= last:
                 raise ValueError(f"cursor {cursor} can't move to {seq}: the log ends at {last}")
             txn.put(_CURSOR, key_of(seq), db=self._meta)
+            if erased:
+                txn.put(_ERASED, b"", db=self._meta)
             more = self._delete_step(txn, seq)
         self._cursor = seq
         if more:
             self._purge(seq)
+
+    def shred(self) -> None:
+        """Overwrites free pages and gaps of the file, then forgets that it was asked for."""
+        with self._env.begin(db=self._meta) as txn:
+            asked = txn.get(_ERASED) is not None
+        if asked:
+            with _typed_errors():
+                self._shredder.shred()
+                with self._env.begin(db=self._meta, write=True) as txn:
+                    txn.delete(_ERASED)
 
     def cursor(self) -> int:
         """Everything up to here is stored or a dead letter."""
@@ -121,14 +148,36 @@ class LmdbLog:
 
     def dead_letter(self, record: Record, reason: str) -> None:
         """Keeps a record that can't be stored, under its own `seq`."""
+        value = dead_value(DeadLetter(record, reason, self._now_ms()))
         with _typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
-            txn.put(key_of(record.seq), dead_value(record, reason))
+            txn.put(key_of(record.seq), value, overwrite=False)
 
-    def dead_letters(self, after: int = 0) -> list[tuple[Record, str]]:
-        """Dead records beyond `after`, in order."""
+    def dead_letters(self, after: int = 0) -> list[DeadLetter]:
+        """Dead letters beyond `after`, in order."""
         with self._env.begin(db=self._dead) as txn, txn.cursor() as cursor:
             found = cursor.set_range(key_of(after + 1))
             return [dead_of(key, value) for key, value in cursor.iternext()] if found else []
+
+    def replay(self, seq: int) -> int | None:
+        """Puts a dead letter's row at the end of the log, in the transaction that takes the letter away."""
+        key = key_of(seq)
+        with _typed_errors(), self._env.begin(write=True) as txn:
+            if (value := txn.pop(key, db=self._dead)) is None:
+                return None
+            record = dead_of(key, value).record
+            parts = [Rows(record.table, record.project_id, [record.row])]
+            if size_of(parts) > self._bound_bytes - self._used_bytes(txn):
+                raise LogFull
+            place = self._last_seq(txn, self._stored_cursor(txn)) + 1
+            for new_key, block in pack(place, iter(parts)):
+                txn.put(new_key, block, db=self._blocks)
+        self._has_grown(place)
+        return place
+
+    def drop(self, seq: int) -> bool:
+        """Forgets a dead letter."""
+        with _typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
+            return bool(txn.delete(key_of(seq)))
 
     def stats(self) -> LogStats:
         """Counters and space of now; space is pages in use, not the size of the file."""
@@ -199,10 +248,14 @@ class LmdbLog:
             if items:
                 with txn.cursor(self._blocks) as cursor:
                     cursor.putmulti(items, append=True)
-        with self._grown:
-            self._last = seq - 1
-            self._grown.notify_all()
+        self._has_grown(seq - 1)
         return outcomes
+
+    def _has_grown(self, last: int) -> None:
+        """Another thread may have said more already."""
+        with self._grown:
+            self._last = max(self._last, last)
+            self._grown.notify_all()
 
     def _stored_cursor(self, txn: lmdb.Transaction[bytes]) -> int:
         stored = txn.get(_CURSOR, db=self._meta)

@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from storage.log import Append, DurableLog, KeyReused, LogFailed, LogFull, Once, Outcome, Record, Rows, Table
+from storage.log import (
+    Append,
+    DeadLetter,
+    DurableLog,
+    KeyReused,
+    LogFailed,
+    LogFull,
+    Once,
+    Outcome,
+    Record,
+    Rows,
+    Table,
+)
 from storage.log.blocks import records
 from storage.log.lmdb import LmdbLog
 
@@ -287,7 +299,8 @@ async def test_a_commit_deletes_more_than_one_step(log: DurableLog) -> None:
 
 
 async def test_dead_letters_stay_once_each_with_reason_and_row(open_log: OpenLog) -> None:
-    log = open_log()
+    now_ms = [5]
+    log = open_log(now_ms=lambda: now_ms[0])
     await log.append(rows(b"good}", b"bad}", b"worse}"))
     good, bad, worse = read(log, 0, 3)
     for record, reason in (
@@ -296,13 +309,42 @@ async def test_dead_letters_stay_once_each_with_reason_and_row(open_log: OpenLog
         (bad, "CANNOT_PARSE_NUMBER"),
     ):
         log.dead_letter(record, reason)
+        now_ms[0] += 1
     log.commit(3)
     log.close()
     again = open_log()
-    assert again.dead_letters() == [(bad, "CANNOT_PARSE_NUMBER"), (worse, "INCORRECT_DATA")]
-    assert again.dead_letters(after=2) == [(worse, "INCORRECT_DATA")]
+    letters = [DeadLetter(bad, "CANNOT_PARSE_NUMBER", 6), DeadLetter(worse, "INCORRECT_DATA", 5)]
+    assert again.dead_letters() == letters
+    assert again.dead_letters(after=2) == letters[1:]
     assert again.stats().dead_letters == 2
     assert good.seq == 1
+
+
+async def test_a_replayed_dead_letter_goes_to_the_end_of_the_log_and_is_none_any_more(
+    open_log: OpenLog,
+) -> None:
+    log = open_log()
+    await log.append(rows(b"bad}", b"good}"))
+    bad, good = read(log, 0, 2)
+    log.dead_letter(bad, "why")
+    log.commit(2)
+    assert log.replay(bad.seq) == 3
+    assert log.replay(bad.seq) is None and log.replay(good.seq) is None
+    assert log.wait_for(2, 0) is True
+    log.close()
+    again = open_log()
+    assert again.dead_letters() == []
+    assert read(again, 2, 9) == [Record(3, bad.table, bad.project_id, bad.row)]
+    assert await first(again, rows(b"next}")) == 4
+
+
+async def test_a_dropped_dead_letter_is_gone(open_log: OpenLog) -> None:
+    log = open_log()
+    await log.append(rows(b"bad}"))
+    log.dead_letter(read(log, 0, 1)[0], "why")
+    assert [log.drop(seq) for seq in (1, 1, 7)] == [True, False, False]
+    log.close()
+    assert open_log().dead_letters() == []
 
 
 async def test_waiting_ends_with_an_append_and_with_its_time(log: DurableLog) -> None:

@@ -17,9 +17,10 @@ from storage.analytics.errors import StoreUnavailable
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
 from storage.analytics.tables import EventRow, seconds, tail
-from storage.log import Append, Block, Rows, Table
+from storage.log import Append, Block, Record, Rows, Table
 from storage.log.blocks import only
 from storage.log.lmdb import LmdbLog
+from tests.support.old_logs import write_format_1
 
 pytestmark = [pytest.mark.disk]
 
@@ -111,9 +112,9 @@ async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_store
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(50)]
     dead = log.dead_letters()
-    assert [record.seq for record, _ in dead] == [1, 22, 23, 54]
-    assert {record.row for record, _ in dead} == {*POISON.rows, *cut.rows}
-    assert all(reason.isupper() for _, reason in dead)
+    assert [letter.record.seq for letter in dead] == [1, 22, 23, 54]
+    assert {letter.record.row for letter in dead} == {*POISON.rows, *cut.rows}
+    assert all(letter.reason.isupper() for letter in dead)
     assert writer.stats().dead_letters == 4
 
 
@@ -125,9 +126,9 @@ async def test_a_row_of_another_regions_project_does_not_reach_the_store(
     assert writer.flush()
     assert await stored(engine, project) == ["event 1", "event 3"]
     assert await stored(engine, "proj_there") == []
-    [(record, reason)] = log.dead_letters()
-    assert (record.seq, writer.stats().refused) == (2, 1)
-    assert "another region" in reason
+    [letter] = log.dead_letters()
+    assert (letter.record.seq, writer.stats().refused) == (2, 1)
+    assert "another region" in letter.reason
 
 
 async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
@@ -152,6 +153,24 @@ async def test_rows_that_a_former_run_inserted_are_not_inserted_again(
     assert writer.flush()
     assert await stored(engine, project) == [f"event {number}" for number in range(10)]
     assert writer.stats().rows == 8
+
+
+async def test_an_upgrade_between_an_insert_and_its_cursor_doubles_and_loses_nothing(
+    engine: Engine, project: str, tmp_path: Path
+) -> None:
+    """The version before had inserted some rows, and was killed; its log is of the format before."""
+    log_id = f"log_{project}"
+    held = [Record(seq, Table.EVENTS, project, event(project, seq).rows[0]) for seq in range(8, 60)]
+    sink = ReadBackSink(handle=engine.writer(), log_id=log_id)
+    sink.insert(Table.EVENTS, [Block(one.seq, one.table, project, [one.row]) for one in held[:30:3]])
+    write_format_1(tmp_path / "old", log_id=log_id, cursor=7, held=held)
+    log = LmdbLog.open(tmp_path / "old", max_bytes=64 << 20)
+    writer = Writer(log=log, engine=engine, guard=StoreGuard(REGION, lambda _: REGION), batch_rows=20)
+    writer.start()
+    assert writer.stop()
+    assert await stored(engine, project) == [f"event {seq}" for seq in range(8, 60)]
+    assert writer.stats().rows == 42
+    log.close()
 
 
 def test_an_equal_key_counts_as_present_and_only_in_its_environment(

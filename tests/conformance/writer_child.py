@@ -21,7 +21,7 @@ import msgspec
 from services.ingest.writer import Writer
 from storage.analytics.engine import Engine
 from storage.analytics.guard import StoreGuard
-from storage.analytics.tables import AliasRow, EventRow, PeopleRow, seconds, tail
+from storage.analytics.tables import TABLES, AliasRow, EventRow, PeopleRow, seconds, tail
 from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 
@@ -103,11 +103,11 @@ async def main(folder: Path, steps: Steps, count: int) -> None:
     writer.start()
     stopped = writer.stop(timedelta(seconds=30))
     seqs = {}
-    for table in Table:
+    for table in TABLES:
         sql = f"SELECT log_seq FROM {table.value} WHERE log_id = {{log_id:String}} ORDER BY log_seq"
         found = await engine.query(sql, {"log_id": log.log_id})
         seqs[table.value] = [row[0] for row in found]
-    dead = [record.seq for record, _ in log.dead_letters()]
+    dead = [letter.record.seq for letter in log.dead_letters()]
     said = {"stopped": stopped, "seqs": seqs, "dead": dead, "steps": sorted(steps.taken)}
     sys.stdout.write(json.dumps(said) + "\n")
     engine.close()
