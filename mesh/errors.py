@@ -164,6 +164,13 @@ TABLE: dict[int, Wire] = {
         ("BODY_TOO_LARGE", InvalidInput, _BAD, 413, "Request body too large"),
         ("UNSUPPORTED_ENCODING", InvalidInput, _BAD, 415, "Unsupported Content-Encoding"),
         ("TOO_MANY_OPERATIONS", InvalidInput, _BAD, 413, "Too many operations in one batch, split it"),
+        (
+            "TOO_MANY_PROPERTIES",
+            InvalidInput,
+            _BAD,
+            413,
+            "Too many properties: 10000 at most for one person, 100000 for the people of one batch",
+        ),
         ("REQUEST_TIMEOUT", InvalidInput, _BAD, 408, "Request timeout"),
         ("INVALID_REQUEST", InvalidInput, _BAD, 400, "Invalid request"),
         ("HEADERS_TOO_LARGE", InvalidInput, _BAD, 431, "Request headers too large"),

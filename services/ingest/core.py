@@ -13,7 +13,7 @@ from mesh.errors import Conflict, InvalidInput, NotFound
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, Command
 from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.ingest.normalise import Origin, alias_row, event_row, person_row
+from services.ingest.normalise import MOST_TRAITS_OF_A_REQUEST, Origin, alias_row, event_row, person_row
 from services.ingest.user_agent import UserAgents
 from storage.analytics.tables import Environment, seconds, tail
 from storage.log import Append, Once, Rows, Table
@@ -74,6 +74,7 @@ class Frame:
         people: list[bytes] = []
         events: list[bytes] = []
         commands: list[Command] = []
+        traits = 0
         for index, operation in enumerate(operations):
             kind = operation.WhichOneof("kind")
             if kind == "track":
@@ -86,6 +87,9 @@ class Frame:
                 person = person_row(operation.people, origin, index)
                 if person is not None:
                     people.append(tail(person))
+                    traits += len(person.traits)
+                    if traits > MOST_TRAITS_OF_A_REQUEST:
+                        raise InvalidInput(ErrorReason.ERROR_REASON_TOO_MANY_PROPERTIES)
             elif kind == "alias":
                 alias = alias_row(operation.alias, origin, index)
                 if alias is not None:
