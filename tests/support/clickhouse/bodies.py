@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import brotli
 import lz4.frame
-import zstandard
+from backports import zstd
 
 from tests.support.clickhouse.errors import refused
 
@@ -72,7 +72,7 @@ def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     makers = {
         "gzip": lambda: zlib.decompressobj(31).decompress,
         "deflate": lambda: zlib.decompressobj().decompress,
-        "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+        "zstd": lambda: zstd.ZstdDecompressor().decompress,
         "lz4": lambda: lz4.frame.LZ4FrameDecompressor().decompress,
         "br": lambda: brotli.Decompressor().process,
     }

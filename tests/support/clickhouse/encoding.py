@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import lz4.frame
-import zstandard
+from backports import zstd
 
 
 class Encoder(NamedTuple):
@@ -21,8 +21,8 @@ class Encoder(NamedTuple):
 def encoder_for(accepted: str) -> Encoder | None:
     """The best of an Accept-Encoding; None for none of ours."""
     if "zstd" in accepted:
-        zstd = zstandard.ZstdCompressor(level=1).compressobj()
-        return Encoder("zstd", zstd.compress, zstd.flush)
+        frame = zstd.ZstdCompressor(level=1)
+        return Encoder("zstd", frame.compress, frame.flush)
     if "lz4" in accepted:
         lz4_frames = lz4.frame.LZ4FrameCompressor()
         begin = [lz4_frames.begin()]
