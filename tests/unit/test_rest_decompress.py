@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -89,3 +91,37 @@ def test_a_cut_or_corrupt_body_is_400(encoding: bytes, encode: Callable[[bytes],
         with pytest.raises(InvalidInput) as refused:
             decompress(body, encoding, limit_bytes=LIMIT)
         assert refused.value.http_status == 400
+
+
+_BOMB = """
+import resource, sys, zlib
+import brotli
+from backports import zstd
+from mesh.errors import InvalidInput
+from services.rest.decompress import decompress
+
+EXPANDED, BLOCK = 1 << 30, bytes(1 << 20)
+made = {
+    "gzip": zlib.compressobj(1, wbits=31), "deflate": zlib.compressobj(1), "zstd": zstd.ZstdCompressor(1),
+    "br": brotli.Compressor(quality=1),
+}[sys.argv[1]]
+compress = getattr(made, "compress", None) or made.process
+bomb = b"".join(compress(BLOCK) for _ in range(EXPANDED >> 20)) + getattr(made, "finish", made.flush)()
+rss_kib = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = rss_kib()
+try:
+    decompress(bomb, sys.argv[1].encode(), limit_bytes=32 << 20)
+except InvalidInput as refused:
+    print(refused.http_status, len(bomb) >> 20, (rss_kib() - before) >> 10)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "br"])
+def test_a_bomb_of_a_gibibyte_takes_no_more_memory_than_the_limit(encoding: str) -> None:
+    """In a process of its own, which the kernel has measured: a decoder's memory is not Python's to count."""
+    child = subprocess.run(
+        [sys.executable, "-c", _BOMB, encoding], capture_output=True, text=True, check=True
+    )
+    status, bomb_mib, grown_mib = map(int, child.stdout.split())
+    assert (status, bomb_mib < 16) == (413, True)
+    assert grown_mib < 32 + 24, "the limit, and a decoder's windows"
