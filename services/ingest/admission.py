@@ -23,6 +23,9 @@ SAMPLE_EVERY_S: Final = 0.2
 HEADROOM: Final = 0.05
 """Part of the bound that must be free again before the refused are called back: they all come at once."""
 
+BUSY: Final = 0.25
+"""From this part of the bound on, what the writer stores is what it can: with less, it is what arrives."""
+
 
 class LogAdmission:
     """The log's `append`, behind shares. Runs on one event loop, but for `stored`, which is the writer's.
@@ -84,13 +87,11 @@ class LogAdmission:
 
     async def look(self) -> None:
         """Takes the log's own figures for what is used, and how fast it drains."""
-        waited = self._stats.lag > 0
+        before = self._stats
         self._stats = await asyncio.to_thread(self._log.stats)
         self._since = self._pending
-        if self._stats.lag and waited:
-            self._rate.observe(self._drained, self._clock())
-        else:
-            self._rate.skip(self._drained, self._clock())
+        busy = min(before.used_bytes, self._stats.used_bytes) > BUSY * self._stats.bound_bytes
+        (self._rate.observe if busy else self._rate.skip)(self._drained, self._clock())
         if not self._stats.lag and not self._pending and self._newest <= self._stats.committed:
             self._held.clear()  # whatever was counted twice or missed: an empty log is nobody's
 
