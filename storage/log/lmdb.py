@@ -39,6 +39,9 @@ from storage.log.lmdb_shred import Shredder
 FILL: Final = 0.8
 """Appends stop at this part of the map: on a truly full one even deleting fails (measured)."""
 
+KEYS: Final = 0.25
+"""Part of that which idempotency keys may take."""
+
 DELETE_STEP: Final = 500
 """Blocks deleted in one transaction: appends wait no longer than one step."""
 
@@ -65,11 +68,11 @@ class LmdbLog:
         self._blocks = env.open_db(b"blocks")
         self._dead = env.open_db(b"dead")
         self._meta = env.open_db(b"meta")
-        self._once = OnceKeys(env, now_ms=now_ms)
+        self._bound_bytes = int(max_bytes * FILL)
+        self._once = OnceKeys(env, now_ms=now_ms, most_bytes=int(self._bound_bytes * KEYS))
         self._tables = (self._blocks, self._dead, self._meta, *self._once.tables)
         self._shredder = Shredder(env, self._tables)
         self._now_ms = now_ms
-        self._bound_bytes = int(max_bytes * FILL)
         self._page_bytes = int(env.stat()["psize"])
         self._grown = threading.Condition()
         self._closed = False

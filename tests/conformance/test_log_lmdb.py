@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 import shutil
@@ -13,7 +14,7 @@ import lmdb
 import pytest
 
 from storage.analytics.tables import TABLES
-from storage.log import Append, DeadLetter, LogFailed, LogFull, Record, Rows, Table
+from storage.log import Append, DeadLetter, LogFailed, LogFull, Once, Record, Rows, Table
 from storage.log.blocks import records
 from storage.log.lmdb import LmdbLog
 from tests.support.old_logs import write_format_1
@@ -164,3 +165,26 @@ def test_a_log_of_a_newer_format_is_not_opened(tmp_path: Path) -> None:
             txn.put(b"format", b"3")
     with pytest.raises(LogFailed, match="format 3"):
         LmdbLog.open(tmp_path, max_bytes=1 << 20)
+
+
+async def test_keys_leave_room_for_rows_and_the_newest_are_remembered(tmp_path: Path) -> None:
+    """Four times as many keys as fill the log by themselves, within their day and with no row waiting."""
+    log = LmdbLog.open(tmp_path, max_bytes=4 << 20)
+    sizes, last = [], 0
+    for batch in range(100):
+        appends = [keyed(number) for number in range(batch * 500, batch * 500 + 500)]
+        outcomes = await log.append(appends)
+        assert all(isinstance(outcome, int) and outcome > last for outcome in outcomes)
+        last = max(outcome for outcome in outcomes if isinstance(outcome, int))
+        log.commit(last)
+        sizes.append(log.stats().used_bytes)
+    assert max(sizes) < 0.5 * log.stats().bound_bytes
+    assert await log.append([keyed(49_999)]) == [last], "it is remembered"
+    (again,) = await log.append([keyed(0)])
+    assert again == last + 1, "it was forgotten, and is taken again"
+    log.close()
+
+
+def keyed(number: int) -> Append:
+    once = Once(hashlib.sha256(b"%d" % number).digest(), hashlib.sha256(b"body").digest())
+    return Append([Rows(Table.EVENTS, "proj_a", [b'"n":%d}' % number])], once)
