@@ -26,7 +26,7 @@ from sankofa.residency.v1 import environment_pb2 as sankofa_dot_residency_dot_v1
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsankofa/ingest/v1/project.proto\x12\x11sankofa.ingest.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xd9\x01\n\x07Project\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.sankofa.ingest.v1.ProjectState\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x06 \x01(\x03\x12(\n\x04keys\x18\x07 \x03(\x0b\x32\x1a.sankofa.ingest.v1.KeyInfo\"\x84\x01\n\x07KeyInfo\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x03 \x01(\x03\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\"o\n\tMintedKey\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x14\n\x06secret\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"B\n\x10ProvisionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x14\n\x06ticket\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"\xa0\x01\n\x11ProvisionResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project\x12.\n\x08live_key\x18\x02 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\x12.\n\x08test_key\x18\x03 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\"K\n\x15\x43heckProvisionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"H\n\x16\x43heckProvisionResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.sankofa.ingest.v1.ProjectState\"1\n\x11GetProjectRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\"A\n\x12GetProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project\"f\n\x0eMintKeyRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\"<\n\x0fMintKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\"F\n\x10RevokeKeyRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x13\n\x11RevokeKeyResponse\"5\n\x15\x41rchiveProjectRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\"E\n\x16\x41rchiveProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project*c\n\x0cProjectState\x12\x1d\n\x19PROJECT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14PROJECT_STATE_ACTIVE\x10\x01\x12\x1a\n\x16PROJECT_STATE_ARCHIVED\x10\x02\x32\xdf\x04\n\x0eProjectService\x12\\\n\tProvision\x12#.sankofa.ingest.v1.ProvisionRequest\x1a$.sankofa.ingest.v1.ProvisionResponse\"\x04\xa8\xbb\x18\x03\x12k\n\x0e\x43heckProvision\x12(.sankofa.ingest.v1.CheckProvisionRequest\x1a).sankofa.ingest.v1.CheckProvisionResponse\"\x04\xa8\xbb\x18\x03\x12_\n\nGetProject\x12$.sankofa.ingest.v1.GetProjectRequest\x1a%.sankofa.ingest.v1.GetProjectResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x07MintKey\x12!.sankofa.ingest.v1.MintKeyRequest\x1a\".sankofa.ingest.v1.MintKeyResponse\"\x04\xa8\xbb\x18\x03\x12\\\n\tRevokeKey\x12#.sankofa.ingest.v1.RevokeKeyRequest\x1a$.sankofa.ingest.v1.RevokeKeyResponse\"\x04\xa8\xbb\x18\x03\x12k\n\x0e\x41rchiveProject\x12(.sankofa.ingest.v1.ArchiveProjectRequest\x1a).sankofa.ingest.v1.ArchiveProjectResponse\"\x04\xa8\xbb\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsankofa/ingest/v1/project.proto\x12\x11sankofa.ingest.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xf1\x01\n\x07Project\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.sankofa.ingest.v1.ProjectState\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x06 \x01(\x03\x12(\n\x04keys\x18\x07 \x03(\x0b\x32\x1a.sankofa.ingest.v1.KeyInfo\x12\x16\n\x0eretention_days\x18\x08 \x01(\r\"\x84\x01\n\x07KeyInfo\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x03 \x01(\x03\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\"o\n\tMintedKey\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x14\n\x06secret\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"B\n\x10ProvisionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x14\n\x06ticket\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"\xa0\x01\n\x11ProvisionResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project\x12.\n\x08live_key\x18\x02 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\x12.\n\x08test_key\x18\x03 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\"K\n\x15\x43heckProvisionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"H\n\x16\x43heckProvisionResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.sankofa.ingest.v1.ProjectState\"1\n\x11GetProjectRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\"A\n\x12GetProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project\"f\n\x0eMintKeyRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x02 \x01(\x0e\x32!.sankofa.residency.v1.Environment\"<\n\x0fMintKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x1c.sankofa.ingest.v1.MintedKey\"F\n\x10RevokeKeyRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x13\n\x11RevokeKeyResponse\"5\n\x15\x41rchiveProjectRequest\x12\x1c\n\nproject_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x01\"E\n\x16\x41rchiveProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.sankofa.ingest.v1.Project*c\n\x0cProjectState\x12\x1d\n\x19PROJECT_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14PROJECT_STATE_ACTIVE\x10\x01\x12\x1a\n\x16PROJECT_STATE_ARCHIVED\x10\x02\x32\xdf\x04\n\x0eProjectService\x12\\\n\tProvision\x12#.sankofa.ingest.v1.ProvisionRequest\x1a$.sankofa.ingest.v1.ProvisionResponse\"\x04\xa8\xbb\x18\x03\x12k\n\x0e\x43heckProvision\x12(.sankofa.ingest.v1.CheckProvisionRequest\x1a).sankofa.ingest.v1.CheckProvisionResponse\"\x04\xa8\xbb\x18\x03\x12_\n\nGetProject\x12$.sankofa.ingest.v1.GetProjectRequest\x1a%.sankofa.ingest.v1.GetProjectResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x07MintKey\x12!.sankofa.ingest.v1.MintKeyRequest\x1a\".sankofa.ingest.v1.MintKeyResponse\"\x04\xa8\xbb\x18\x03\x12\\\n\tRevokeKey\x12#.sankofa.ingest.v1.RevokeKeyRequest\x1a$.sankofa.ingest.v1.RevokeKeyResponse\"\x04\xa8\xbb\x18\x03\x12k\n\x0e\x41rchiveProject\x12(.sankofa.ingest.v1.ArchiveProjectRequest\x1a).sankofa.ingest.v1.ArchiveProjectResponse\"\x04\xa8\xbb\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,38 +77,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROJECTSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\250\273\030\003'
   _globals['_PROJECTSERVICE'].methods_by_name['ArchiveProject']._loaded_options = None
   _globals['_PROJECTSERVICE'].methods_by_name['ArchiveProject']._serialized_options = b'\250\273\030\003'
-  _globals['_PROJECTSTATE']._serialized_start=1483
-  _globals['_PROJECTSTATE']._serialized_end=1582
+  _globals['_PROJECTSTATE']._serialized_start=1507
+  _globals['_PROJECTSTATE']._serialized_end=1606
   _globals['_PROJECT']._serialized_start=131
-  _globals['_PROJECT']._serialized_end=348
-  _globals['_KEYINFO']._serialized_start=351
-  _globals['_KEYINFO']._serialized_end=483
-  _globals['_MINTEDKEY']._serialized_start=485
-  _globals['_MINTEDKEY']._serialized_end=596
-  _globals['_PROVISIONREQUEST']._serialized_start=598
-  _globals['_PROVISIONREQUEST']._serialized_end=664
-  _globals['_PROVISIONRESPONSE']._serialized_start=667
-  _globals['_PROVISIONRESPONSE']._serialized_end=827
-  _globals['_CHECKPROVISIONREQUEST']._serialized_start=829
-  _globals['_CHECKPROVISIONREQUEST']._serialized_end=904
-  _globals['_CHECKPROVISIONRESPONSE']._serialized_start=906
-  _globals['_CHECKPROVISIONRESPONSE']._serialized_end=978
-  _globals['_GETPROJECTREQUEST']._serialized_start=980
-  _globals['_GETPROJECTREQUEST']._serialized_end=1029
-  _globals['_GETPROJECTRESPONSE']._serialized_start=1031
-  _globals['_GETPROJECTRESPONSE']._serialized_end=1096
-  _globals['_MINTKEYREQUEST']._serialized_start=1098
-  _globals['_MINTKEYREQUEST']._serialized_end=1200
-  _globals['_MINTKEYRESPONSE']._serialized_start=1202
-  _globals['_MINTKEYRESPONSE']._serialized_end=1262
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1264
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1334
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1336
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1355
-  _globals['_ARCHIVEPROJECTREQUEST']._serialized_start=1357
-  _globals['_ARCHIVEPROJECTREQUEST']._serialized_end=1410
-  _globals['_ARCHIVEPROJECTRESPONSE']._serialized_start=1412
-  _globals['_ARCHIVEPROJECTRESPONSE']._serialized_end=1481
-  _globals['_PROJECTSERVICE']._serialized_start=1585
-  _globals['_PROJECTSERVICE']._serialized_end=2192
+  _globals['_PROJECT']._serialized_end=372
+  _globals['_KEYINFO']._serialized_start=375
+  _globals['_KEYINFO']._serialized_end=507
+  _globals['_MINTEDKEY']._serialized_start=509
+  _globals['_MINTEDKEY']._serialized_end=620
+  _globals['_PROVISIONREQUEST']._serialized_start=622
+  _globals['_PROVISIONREQUEST']._serialized_end=688
+  _globals['_PROVISIONRESPONSE']._serialized_start=691
+  _globals['_PROVISIONRESPONSE']._serialized_end=851
+  _globals['_CHECKPROVISIONREQUEST']._serialized_start=853
+  _globals['_CHECKPROVISIONREQUEST']._serialized_end=928
+  _globals['_CHECKPROVISIONRESPONSE']._serialized_start=930
+  _globals['_CHECKPROVISIONRESPONSE']._serialized_end=1002
+  _globals['_GETPROJECTREQUEST']._serialized_start=1004
+  _globals['_GETPROJECTREQUEST']._serialized_end=1053
+  _globals['_GETPROJECTRESPONSE']._serialized_start=1055
+  _globals['_GETPROJECTRESPONSE']._serialized_end=1120
+  _globals['_MINTKEYREQUEST']._serialized_start=1122
+  _globals['_MINTKEYREQUEST']._serialized_end=1224
+  _globals['_MINTKEYRESPONSE']._serialized_start=1226
+  _globals['_MINTKEYRESPONSE']._serialized_end=1286
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1288
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1358
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1360
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1379
+  _globals['_ARCHIVEPROJECTREQUEST']._serialized_start=1381
+  _globals['_ARCHIVEPROJECTREQUEST']._serialized_end=1434
+  _globals['_ARCHIVEPROJECTRESPONSE']._serialized_start=1436
+  _globals['_ARCHIVEPROJECTRESPONSE']._serialized_end=1505
+  _globals['_PROJECTSERVICE']._serialized_start=1609
+  _globals['_PROJECTSERVICE']._serialized_end=2216
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,7 @@ PROJECT_STATE_ACTIVE: ProjectState
 PROJECT_STATE_ARCHIVED: ProjectState
 
 class Project(_message.Message):
-    __slots__ = ("project_id", "org_id", "name", "region", "state", "created_at_unix_ms", "keys")
+    __slots__ = ("project_id", "org_id", "name", "region", "state", "created_at_unix_ms", "keys", "retention_days")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class Project(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     org_id: str
     name: str
@@ -34,7 +35,8 @@ class Project(_message.Message):
     state: ProjectState
     created_at_unix_ms: int
     keys: _containers.RepeatedCompositeFieldContainer[KeyInfo]
-    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., state: _Optional[_Union[ProjectState, str]] = ..., created_at_unix_ms: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[KeyInfo, _Mapping]]] = ...) -> None: ...
+    retention_days: int
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., state: _Optional[_Union[ProjectState, str]] = ..., created_at_unix_ms: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[KeyInfo, _Mapping]]] = ..., retention_days: _Optional[int] = ...) -> None: ...
 
 class KeyInfo(_message.Message):
     __slots__ = ("key_id", "environment", "created_at_unix_ms", "revoked")

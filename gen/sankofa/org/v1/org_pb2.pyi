@@ -55,18 +55,20 @@ class User(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ..., home_region: _Optional[str] = ...) -> None: ...
 
 class OrgProject(_message.Message):
-    __slots__ = ("project_id", "org_id", "name", "region", "created_at_unix_ms")
+    __slots__ = ("project_id", "org_id", "name", "region", "created_at_unix_ms", "retention_days")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     org_id: str
     name: str
     region: str
     created_at_unix_ms: int
-    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., created_at_unix_ms: _Optional[int] = ...) -> None: ...
+    retention_days: int
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., created_at_unix_ms: _Optional[int] = ..., retention_days: _Optional[int] = ...) -> None: ...
 
 class SignUpRequest(_message.Message):
     __slots__ = ("region", "email", "password", "org_name")
@@ -178,6 +180,22 @@ class CompleteCreateResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class SetRetentionRequest(_message.Message):
+    __slots__ = ("org_id", "project_id", "retention_days")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    project_id: str
+    retention_days: int
+    def __init__(self, org_id: _Optional[str] = ..., project_id: _Optional[str] = ..., retention_days: _Optional[int] = ...) -> None: ...
+
+class SetRetentionResponse(_message.Message):
+    __slots__ = ("retention_days",)
+    RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    retention_days: int
+    def __init__(self, retention_days: _Optional[int] = ...) -> None: ...
+
 class SetPlanRequest(_message.Message):
     __slots__ = ("org_id", "plan")
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -199,14 +217,26 @@ class WatchRequest(_message.Message):
     def __init__(self, primary_region: _Optional[str] = ..., project_region: _Optional[str] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("rows", "complete", "epoch")
+    __slots__ = ("rows", "complete", "epoch", "retention")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[AccessRow]
     complete: bool
     epoch: int
-    def __init__(self, rows: _Optional[_Iterable[_Union[AccessRow, _Mapping]]] = ..., complete: _Optional[bool] = ..., epoch: _Optional[int] = ...) -> None: ...
+    retention: _containers.RepeatedCompositeFieldContainer[RetentionRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[AccessRow, _Mapping]]] = ..., complete: _Optional[bool] = ..., epoch: _Optional[int] = ..., retention: _Optional[_Iterable[_Union[RetentionRow, _Mapping]]] = ...) -> None: ...
+
+class RetentionRow(_message.Message):
+    __slots__ = ("project_id", "org_id", "days")
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    org_id: str
+    days: int
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., days: _Optional[int] = ...) -> None: ...
 
 class AccessRow(_message.Message):
     __slots__ = ("user_id", "project_id", "org_id", "role", "home_region", "epoch")

@@ -70,6 +70,11 @@ class OrgServiceStub:
                 request_serializer=sankofa_dot_org_dot_v1_dot_org__pb2.CompleteCreateRequest.SerializeToString,
                 response_deserializer=sankofa_dot_org_dot_v1_dot_org__pb2.CompleteCreateResponse.FromString,
                 _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/sankofa.org.v1.OrgService/SetRetention',
+                request_serializer=sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionResponse.FromString,
+                _registered_method=True)
         self.SetPlan = channel.unary_unary(
                 '/sankofa.org.v1.OrgService/SetPlan',
                 request_serializer=sankofa_dot_org_dot_v1_dot_org__pb2.SetPlanRequest.SerializeToString,
@@ -130,6 +135,13 @@ class OrgServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetRetention(self, request, context):
+        """Sets how long a project's events are kept, as far as its plan permits. For the organisation's Owners only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetPlan(self, request, context):
         """Sets an organisation's plan. For the mesh's operator only.
         """
@@ -174,6 +186,11 @@ def add_OrgServiceServicer_to_server(servicer, server):
                     servicer.CompleteCreate,
                     request_deserializer=sankofa_dot_org_dot_v1_dot_org__pb2.CompleteCreateRequest.FromString,
                     response_serializer=sankofa_dot_org_dot_v1_dot_org__pb2.CompleteCreateResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionRequest.FromString,
+                    response_serializer=sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionResponse.SerializeToString,
             ),
             'SetPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.SetPlan,
@@ -382,6 +399,33 @@ class OrgService:
             _registered_method=True)
 
     @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.org.v1.OrgService/SetRetention',
+            sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionRequest.SerializeToString,
+            sankofa_dot_org_dot_v1_dot_org__pb2.SetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SetPlan(request,
             target,
             options=(),
@@ -410,7 +454,7 @@ class OrgService:
 
 
 class AccessServiceStub:
-    """Tells a project's region who may do what there.
+    """Tells a project's region who may do what there, and how long its events are kept.
     """
 
     def __init__(self, channel):
@@ -427,11 +471,11 @@ class AccessServiceStub:
 
 
 class AccessServiceServicer:
-    """Tells a project's region who may do what there.
+    """Tells a project's region who may do what there, and how long its events are kept.
     """
 
     def Watch(self, request, context):
-        """Streams the access rows of the projects of one region: all of them, then every change; a heartbeat renews their lease.
+        """Streams the access and retention rows of the projects of one region: all of them, then every change; a heartbeat renews their lease.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -454,7 +498,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService:
-    """Tells a project's region who may do what there.
+    """Tells a project's region who may do what there, and how long its events are kept.
     """
 
     @staticmethod
