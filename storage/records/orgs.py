@@ -58,14 +58,27 @@ class OrgProject:
     ticket_expires_at_ms: int
     created_at_ms: int
     created_by: str
+    retention_days: int | None = None
+    """What an Owner has set; None: as the plan grants."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRetention:
+    """What decides how long a project's events are kept: the plan, and what an Owner has set of it."""
+
+    project_id: str
+    org_id: str
+    plan: Plan
+    wanted_days: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class AccessChanges:
-    """Access rows of one region's projects, and the number of the feed after them."""
+    """Access and retention rows of one region's projects, and the number of the feed after them."""
 
     seq: int
     rows: Sequence[AccessFact]
+    retention: Sequence[ProjectRetention]
 
 
 class OrgRecords(Protocol):
@@ -93,7 +106,10 @@ class OrgRecords(Protocol):
         """Gives a member a role in a project; UNSPECIFIED takes it away."""
 
     async def set_plan(self, org_id: str, plan: Plan) -> bool:
-        """False where there is no such organisation."""
+        """Its projects' retention is told again. False where there is no such organisation."""
+
+    async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
+        """What an Owner wants; None: as the plan grants. False where the organisation has no such project."""
 
     async def add_pending(self, project: OrgProject) -> int:
         """Writes a project that a ticket permits; the epoch of its creator's access row."""
@@ -111,7 +127,7 @@ class OrgRecords(Protocol):
         """An organisation's projects that exist, oldest first; only those a user has a role in, if named."""
 
     async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
-        """Rows of a region's projects: all that give a role, or, after a number, every change."""
+        """Rows of a region's projects: all that hold, or, after a number, every change."""
 
     async def token_key(self, fresh: TokenKey) -> TokenKey:
         """The region's key for tokens: the newest there is, or `fresh` where there is none yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -21,6 +21,16 @@ class ProjectRecord:
     region: str
     state: ProjectState
     created_at_ms: int
+    retention_days: int = 0
+    """Days after their receipt that its events are kept, 65535 at most; 0: not told yet, for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What the stored events of a project should carry. `spares_older`: those that carry none keep none."""
+
+    days: int
+    spares_older: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,12 @@ class ProjectRecords(Protocol):
 
     async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
         """Archives a project and revokes all its keys; a repeat changes nothing. Raises NotFound."""
+
+    async def set_retention(self, days: Mapping[str, int]) -> None:
+        """Takes what projects' organisations say, by project id; one that is not here is passed over."""
+
+    async def retention(self) -> dict[str, Retention]:
+        """Of every project whose retention is known, by project id."""
 
     async def all(self) -> list[ProjectWithKeys]:
         """Everything, for a directory that is rebuilt."""

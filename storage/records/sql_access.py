@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.directory import AccessFact
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
-from storage.records.orgs import AccessChanges
 from storage.records.tables import access_feed, access_rows, members, org_projects, project_roles
 
 
@@ -80,8 +79,10 @@ async def _put(connection: AsyncConnection, project_id: str, user: str, fact: di
     await connection.execute(insert(access_rows).values(project_id=project_id, user_id=user, **fact))
 
 
-async def read_access(connection: AsyncConnection, region: str, after_seq: int | None) -> AccessChanges:
-    """As OrgRecords.access says."""
+async def read_access(
+    connection: AsyncConnection, region: str, after_seq: int | None
+) -> tuple[int, list[AccessFact]]:
+    """The number of the feed, and the access rows as OrgRecords.access says."""
     query = select(access_rows).where(access_rows.c.region == region).order_by(access_rows.c.seq)
     wanted = access_rows.c.role != 0 if after_seq is None else access_rows.c.seq > after_seq
     # The number is read first: a change between the two reads comes twice, and is never missed.
@@ -90,9 +91,9 @@ async def read_access(connection: AsyncConnection, region: str, after_seq: int |
         AccessFact(row.user_id, row.project_id, row.org_id, row.role, row.home_region, row.seq)
         for row in await connection.execute(query.where(wanted))
     ]
-    return AccessChanges(
-        seq, rows if after_seq is not None else [*rows, *await _permitted(connection, region)]
-    )
+    if after_seq is None:
+        rows += await _permitted(connection, region)
+    return seq, rows
 
 
 async def _permitted(connection: AsyncConnection, region: str) -> list[AccessFact]:

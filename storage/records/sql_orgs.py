@@ -18,6 +18,7 @@ from storage.records.orgs import AccessChanges, Account, Membership, OrgProject,
 from storage.records.outbox import enqueue
 from storage.records.rows import hint_row, jwt_key_row, org_row
 from storage.records.sql_access import next_seq, read_access, refresh
+from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
     access_rows,
     accounts,
@@ -98,6 +99,16 @@ class SqlOrgRecords:
         """As OrgRecords says."""
         async with self._database.write() as connection:
             changed = await connection.execute(update(orgs).where(orgs.c.org_id == org_id).values(plan=plan))
+            await renumber(connection, org_id)
+            return changed.rowcount == 1
+
+    async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
+        """As OrgRecords says."""
+        this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
+        existing = update(org_projects).where(*this, org_projects.c.state != "pending")
+        async with self._database.write() as connection:
+            changed = await connection.execute(existing.values(retention_days=days))
+            await renumber(connection, org_id, project_id)
             return changed.rowcount == 1
 
     async def add_pending(self, project: OrgProject) -> int:
@@ -113,6 +124,8 @@ class SqlOrgRecords:
             pending = update(org_projects).where(*this, org_projects.c.state == "pending")
             if (await connection.execute(pending.values(state="active"))).rowcount:
                 await refresh(connection, org_id)
+                # The plan may have changed since the ticket was given.
+                await renumber(connection, org_id, project_id)
                 return True
             return await connection.scalar(select(org_projects.c.state).where(*this)) is not None
 
@@ -127,7 +140,7 @@ class SqlOrgRecords:
         late = (org_projects.c.state == "pending", org_projects.c.ticket_expires_at < before_ms)
         async with self._database.read() as connection:
             found = await connection.execute(select(org_projects).where(*late))
-            return [OrgProject(*row) for row in found]
+            return [_org_project(row) for row in found]
 
     async def projects(self, org_id: str, *, visible_to: str | None) -> list[OrgProject]:
         """As OrgRecords says."""
@@ -142,12 +155,13 @@ class SqlOrgRecords:
             )
             query = query.where(org_projects.c.project_id.in_(seen))
         async with self._database.read() as connection:
-            return [OrgProject(*row) for row in await connection.execute(query)]
+            return [_org_project(row) for row in await connection.execute(query)]
 
     async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
         """As OrgRecords says."""
         async with self._database.read() as connection:
-            return await read_access(connection, region, after_seq)
+            seq, rows = await read_access(connection, region, after_seq)
+            return AccessChanges(seq, rows, await read_retention(connection, region, after_seq))
 
     async def token_key(self, fresh: TokenKey) -> TokenKey:
         """As OrgRecords says."""
@@ -201,6 +215,20 @@ def _org_values(org: OrgRecord) -> dict[str, object]:
         "epoch": org.epoch,
         "created_at": org.created_at_ms,
     }
+
+
+def _org_project(row: Row[Any]) -> OrgProject:
+    return OrgProject(
+        row.project_id,
+        row.org_id,
+        row.name,
+        row.region,
+        row.state,
+        row.ticket_expires_at,
+        row.created_at,
+        row.created_by,
+        row.retention_days,
+    )
 
 
 def _project_values(project: OrgProject) -> dict[str, object]:

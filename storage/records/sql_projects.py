@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, NotFound
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
-from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys
+from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys, Retention
 from storage.records.rows import key_row, pin_row
 from storage.records.tables import api_keys, projects
 
@@ -81,6 +81,24 @@ class SqlProjectRecords:
             await connection.execute(change.values(state=project.state))
             return ProjectWithKeys(project, await self._revoke_all(connection, project_id, now_ms))
 
+    async def set_retention(self, days: Mapping[str, int]) -> None:
+        """As ProjectRecords says. The first word is no change: what was stored before it stays as it is."""
+        known = projects.c.retention_days != 0
+        async with self._database.write() as connection:
+            for project_id, wanted in sorted(days.items()):
+                changed = (projects.c.project_id == project_id, projects.c.retention_days != wanted)
+                stays = and_(projects.c.older_events_stay, ~known)
+                await connection.execute(
+                    update(projects).where(*changed).values(retention_days=wanted, older_events_stay=stays)
+                )
+
+    async def retention(self) -> dict[str, Retention]:
+        """As ProjectRecords says."""
+        query = select(projects.c.project_id, projects.c.retention_days, projects.c.older_events_stay)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.where(projects.c.retention_days != 0))
+            return {row.project_id: Retention(row.retention_days, row.older_events_stay) for row in found}
+
     async def all(self) -> list[ProjectWithKeys]:
         """As ProjectRecords says."""
         async with self._database.read() as connection:
@@ -137,7 +155,9 @@ async def _keys(connection: AsyncConnection, project_id: str, *, lock: bool = Fa
 
 
 def _project_record(row: Row[Any]) -> ProjectRecord:
-    return ProjectRecord(row.project_id, row.org_id, row.name, row.region, row.state, row.created_at)
+    return ProjectRecord(
+        row.project_id, row.org_id, row.name, row.region, row.state, row.created_at, row.retention_days
+    )
 
 
 def _project_values(project: ProjectRecord) -> dict[str, object]:
@@ -148,6 +168,7 @@ def _project_values(project: ProjectRecord) -> dict[str, object]:
         "region": project.region,
         "state": project.state,
         "created_at": project.created_at_ms,
+        "retention_days": project.retention_days,
     }
 
 

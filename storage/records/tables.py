@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    false,
 )
 
 metadata = MetaData()
@@ -77,9 +79,14 @@ org_projects = Table(
     Column("ticket_expires_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", String, nullable=False),
+    Column("retention_days", Integer),
+    Column("retention_seq", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("state IN ('pending', 'active', 'archived')", name="org_projects_state"),
     Index("org_projects_by_org", "org_id", "created_at"),
 )
+"""`retention_days` is what an Owner has set, null what the plan grants; `retention_seq` numbers in the access
+feed the last change of either.
+"""
 
 project_roles = Table(
     "project_roles",
@@ -130,8 +137,13 @@ projects = Table(
     _region(),
     Column("state", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("retention_days", Integer, nullable=False, server_default="0"),
+    Column("older_events_stay", Boolean, nullable=False, server_default=false()),
     CheckConstraint("state IN ('active', 'archived')", name="projects_state"),
 )
+"""`retention_days` 0: not told yet. `older_events_stay`: those from before there was a retention carry none
+and keep none, until it is changed.
+"""
 
 api_keys = Table(
     "api_keys",

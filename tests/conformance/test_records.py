@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -21,9 +22,10 @@ from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Pin, Row
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records import engine
 from storage.records.engine import Database
-from storage.records.orgs import Account, OrgProject, OrgRecord
-from storage.records.projects import KeyRecord, ProjectRecord
+from storage.records.orgs import Account, OrgProject, OrgRecord, ProjectRetention
+from storage.records.projects import KeyRecord, ProjectRecord, Retention
 from storage.records.records import Records
 from storage.records.tables import metadata
 from tests.support.postgres import Postgres, running_postgres
@@ -125,7 +127,8 @@ async def test_a_project_of_another_region_is_refused_by_the_store_and_by_the_da
     with pytest.raises(CrossingRefused):
         await records.outbox.add([Row(region=US, pin=Pin(project_id="p", org_id="o"))])
     database = await Database.open(url, region=EU)
-    insert = "INSERT INTO projects VALUES ('p', 'o', 'n', 'us-east-1', 'active', 1)"
+    columns = "project_id, org_id, name, region, state, created_at"
+    insert = f"INSERT INTO projects ({columns}) VALUES ('p', 'o', 'n', 'us-east-1', 'active', 1)"
     await refused(database, insert)
     await refused(database, "INSERT INTO store VALUES (2, 'us-east-1')")
     await database.close()
@@ -257,6 +260,96 @@ async def test_access_rows_appear_with_the_project_and_follow_every_change_of_a_
     assert taken.rows[0].epoch > given.rows[0].epoch
     assert await orgs.projects("org_1", visible_to="usr_bob") == []
     assert len((await orgs.access(US, after_seq=None)).rows) == 1
+
+
+async def test_retention_is_told_with_the_project_and_after_every_change_of_it_or_of_the_plan(
+    records: Records,
+) -> None:
+    orgs = records.orgs
+    await orgs.sign_up(account(), org(), "hint")
+    for name in ("proj_1", "proj_2"):
+        await orgs.add_pending(org_project(name))
+    assert not await orgs.set_retention("org_1", "proj_1", 7), "it does not exist yet"
+    await orgs.complete("org_1", "proj_1")
+    full = await orgs.access(US, after_seq=None)
+    assert full.retention == [ProjectRetention("proj_1", "org_1", "hobby", None)]
+    assert (await orgs.access(US, after_seq=full.seq)).retention == []
+
+    assert await orgs.set_retention("org_1", "proj_1", 7)
+    assert not await orgs.set_retention("org_2", "proj_1", 9), "it is another organisation's"
+    changed = await orgs.access(US, after_seq=full.seq)
+    assert changed.retention == [ProjectRetention("proj_1", "org_1", "hobby", 7)]
+    assert changed.rows == [] and (await orgs.access(EU, after_seq=None)).retention == []
+
+    assert await orgs.set_plan("org_1", "growth")
+    await orgs.complete("org_1", "proj_2")
+    told = await orgs.access(US, after_seq=changed.seq)
+    expected = [("proj_1", "growth", 7), ("proj_2", "growth", None)]
+    assert sorted((each.project_id, each.plan, each.wanted_days) for each in told.retention) == expected
+    assert await orgs.set_retention("org_1", "proj_1", None)
+    (listed, _) = await orgs.projects("org_1", visible_to=None)
+    assert listed.retention_days is None
+
+
+async def test_plans_and_creations_that_change_at_once_do_not_wait_for_each_other_for_ever(
+    records: Records,
+) -> None:
+    orgs = records.orgs
+    await orgs.sign_up(account(), org(), "hint")
+    names = [f"proj_{number}" for number in range(10)]
+    for name in names:
+        await orgs.add_pending(org_project(name))
+    await orgs.complete("org_1", names[0])
+    done = await asyncio.gather(
+        *(orgs.complete("org_1", name) for name in names),
+        *(orgs.set_plan("org_1", plan) for plan in ("pro", "growth", "enterprise")),
+        *(orgs.set_retention("org_1", names[0], days) for days in (1, 2, 3)),
+        *(orgs.put_member("org_1", f"usr_{name}", OrgRole.ORG_ROLE_ADMIN, EU) for name in names),
+    )
+    assert False not in done
+    assert len((await orgs.access(US, after_seq=None)).retention) == len(names)
+
+
+async def test_the_first_word_on_retention_is_no_change_for_what_an_older_version_stored(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await _of_the_first_version(url, monkeypatch, tmp_path)
+    records = await Records.open(url, region=EU)
+    found = await records.projects.project("proj_old")
+    assert found is not None and found.retention_days == 0
+    await records.projects.provision(replace(project("proj_new"), retention_days=30), [key("a", "proj_new")])
+    assert await records.projects.retention() == {"proj_new": Retention(30, spares_older=False)}
+    await records.projects.set_retention({"proj_old": 30, "proj_new": 90, "proj_none": 1})
+    await records.projects.set_retention({"proj_old": 30})
+    spared = {"proj_old": Retention(30, spares_older=True), "proj_new": Retention(90, spares_older=False)}
+    assert await records.projects.retention() == spared
+    await records.projects.set_retention({"proj_old": 60})
+    assert (await records.projects.retention())["proj_old"] == Retention(60, spares_older=False)
+    assert (await records.orgs.access(US, after_seq=None)).retention == [
+        ProjectRetention("proj_there", "org_1", "pro", None)
+    ]
+    await records.close()
+
+
+async def _of_the_first_version(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Records as the first version left them: one project here, one of an organisation of here elsewhere."""
+    first = tmp_path / "first"
+    shutil.copytree(Path(engine.__file__).parent / "schema", first)
+    for path in (first / "versions").glob("v*.py"):
+        if path.name != "v0001_first.py":
+            path.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(engine, "_SCHEMA", first)
+        database = await Database.open(url, region=EU)
+    async with database.write() as connection:
+        for statement in (
+            "INSERT INTO projects VALUES ('proj_old', 'org_1', 'Shop', 'eu-west-1', 'active', 1)",
+            "INSERT INTO orgs VALUES ('org_1', 'Org', 'pro', 1, 1)",
+            "INSERT INTO org_projects VALUES "
+            "('proj_there', 'org_1', 'Shop', 'us-east-1', 'active', 1, 1, 'usr_ada')",
+        ):
+            await connection.execute(text(statement))
+    await database.close()
 
 
 async def test_a_pending_project_is_shown_to_nobody_and_can_be_dropped(records: Records) -> None:
