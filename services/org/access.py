@@ -1,16 +1,17 @@
-"""AccessService: tells a region who may do what in the projects pinned to it."""
+"""AccessService: tells a region who may do what in the projects pinned to it, for how many days of events."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 
 from mesh.context import current
 from mesh.directory import AccessFact
 from mesh.errors import CrossingRefused
-from sankofa.org.v1.org_pb2 import AccessRow, WatchRequest, WatchResponse
+from sankofa.org.v1.org_pb2 import AccessRow, RetentionRow, WatchRequest, WatchResponse
 from sankofa.org.v1.org_pb2_grpc import AccessServiceServicer
+from services.org.retention import granted_days
 from services.org.signal import ChangeSignal
-from storage.records.orgs import OrgRecords
+from storage.records.orgs import AccessChanges, OrgRecords, ProjectRetention
 
 ROWS_A_MESSAGE = 1000
 
@@ -30,20 +31,23 @@ class AccessServicer(AccessServiceServicer):
         # Counted before the records are read: a change in between ends the next wait at once.
         seen = self._changes.count
         access = await self._records.access(request.project_region, after_seq=None)
-        for message in _messages(access.rows):
+        for message in _messages(access):
             yield message
         yield WatchResponse(complete=True, epoch=access.seq)
         while True:
             await self._changes.wait_beyond(seen, self._heartbeat_s)
             seen, after = self._changes.count, access.seq
             access = await self._records.access(request.project_region, after_seq=after)
-            for message in _messages(access.rows) if access.rows else (WatchResponse(),):
+            for message in list(_messages(access)) or [WatchResponse()]:
                 yield message
 
 
-def _messages(rows: Sequence[AccessFact]) -> Iterator[WatchResponse]:
-    for start in range(0, len(rows), ROWS_A_MESSAGE):
-        yield WatchResponse(rows=[_row(row) for row in rows[start : start + ROWS_A_MESSAGE]])
+def _messages(access: AccessChanges) -> Iterator[WatchResponse]:
+    for start in range(0, len(access.rows), ROWS_A_MESSAGE):
+        yield WatchResponse(rows=[_row(fact) for fact in access.rows[start : start + ROWS_A_MESSAGE]])
+    for start in range(0, len(access.retention), ROWS_A_MESSAGE):
+        some = access.retention[start : start + ROWS_A_MESSAGE]
+        yield WatchResponse(retention=[_retention_row(each) for each in some])
 
 
 def _row(fact: AccessFact) -> AccessRow:
@@ -55,3 +59,8 @@ def _row(fact: AccessFact) -> AccessRow:
         home_region=fact.home_region,
         epoch=fact.epoch,
     )
+
+
+def _retention_row(retention: ProjectRetention) -> RetentionRow:
+    days = granted_days(retention.plan, retention.wanted_days)
+    return RetentionRow(project_id=retention.project_id, org_id=retention.org_id, days=days)

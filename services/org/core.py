@@ -19,6 +19,7 @@ from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.passwords import Passwords
+from services.org.retention import GRANTED, MOST, granted_days
 from services.org.signal import ChangeSignal
 from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords, Plan
 from storage.records.rows import hint_row, jwt_key_row, org_row
@@ -63,6 +64,14 @@ class Permit:
 
     project_id: str
     ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrgProjects:
+    """Projects of an organisation, and its plan, on which their retention depends."""
+
+    plan: Plan
+    projects: Sequence[OrgProject]
 
 
 def _now_ms() -> int:
@@ -150,18 +159,17 @@ class Orgs:
         every = await self._records.memberships(claims.subject)
         return [member for member in every if claims.issuer_region in (self._region, member.home_region)]
 
-    async def projects(self, token: str | None, org_id: str) -> list[OrgProject]:
+    async def projects(self, token: str | None, org_id: str) -> OrgProjects:
         """The projects of an organisation that the caller may see."""
         member = await self._member(token, org_id)
         sees_all = member.role >= OrgRole.ORG_ROLE_ADMIN
-        return await self._records.projects(org_id, visible_to=None if sees_all else member.user_id)
+        visible_to = None if sees_all else member.user_id
+        return OrgProjects(member.org.plan, await self._records.projects(org_id, visible_to=visible_to))
 
-    async def residency(self, token: str | None, org_id: str) -> list[OrgProject]:
+    async def residency(self, token: str | None, org_id: str) -> OrgProjects:
         """Every project of an organisation, for its Owners. Raises Forbidden."""
-        member = await self._member(token, org_id)
-        if member.role < OrgRole.ORG_ROLE_OWNER:
-            raise Forbidden
-        return await self._records.projects(org_id, visible_to=None)
+        member = await self._owner(token, org_id)
+        return OrgProjects(member.org.plan, await self._records.projects(org_id, visible_to=None))
 
     async def authorise_create(self, token: str | None, org_id: str, name: str, region: str) -> Permit:
         """Permits one project in one region. Admins create in the default region, Owners choose.
@@ -190,6 +198,7 @@ class Orgs:
             "role": int(ProjectRole.PROJECT_ROLE_ADMIN),
             "home_region": member.home_region,
             "epoch": epoch,
+            "retention_days": GRANTED[member.org.plan],
         }
         ticket = self._token_key.sign(
             claims, issuer=self._region, audience=PROVISION, lifetime=self._ticket_lifetime
@@ -211,6 +220,22 @@ class Orgs:
             raise InvalidInput(detail=f"plan is one of {', '.join(get_args(Plan))}")
         if not await self._records.set_plan(org_id, cast("Plan", plan)):
             raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
+        await self._changes.notify()
+
+    async def set_retention(self, token: str | None, org_id: str, project_id: str, days: int) -> int:
+        """Sets how long a project's events are kept, for its Owners; 0: as the plan grants. Answers the days.
+
+        The project's region is told by the access feed, as soon as it is there to be told.
+        Raises Forbidden, InvalidInput (more than the plan permits), NotFound.
+        """
+        member = await self._owner(token, org_id)
+        plan = member.org.plan
+        if not 0 <= days <= MOST[plan]:
+            raise InvalidInput(detail=f"retention_days is 1 to {MOST[plan]} on the {plan} plan")
+        if not await self._records.set_retention(org_id, project_id, days or None):
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        await self._changes.notify()
+        return granted_days(plan, days or None)
 
     async def _session(self, account: Account) -> Session:
         token = self._token_key.sign(
@@ -227,6 +252,13 @@ class Orgs:
             raise Forbidden
         if claims.issuer_region not in (self._region, member.home_region):
             raise Unauthenticated
+        return member
+
+    async def _owner(self, token: str | None, org_id: str) -> Membership:
+        """Raises Unauthenticated, and Forbidden for who is not an Owner."""
+        member = await self._member(token, org_id)
+        if member.role < OrgRole.ORG_ROLE_OWNER:
+            raise Forbidden
         return member
 
     def _require_open(self, region: str) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mesh.context import current
 from mesh.errors import CrossingRefused
 from sankofa.org.v1 import org_pb2 as pb
 from sankofa.org.v1.org_pb2_grpc import OrgServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.org.core import Orgs, Session
-from storage.records.orgs import Membership, OrgProject
+from services.org.core import OrgProjects, Orgs, Session
+from services.org.retention import granted_days
+from storage.records.orgs import Membership
 
 OPERATOR = "operator"
 
@@ -63,6 +62,13 @@ class OrgServicer(OrgServiceServicer):
         await self._orgs.complete_create(current().token, request.org_id, request.project_id)
         return pb.CompleteCreateResponse()
 
+    async def SetRetention(self, request: pb.SetRetentionRequest, context: object) -> pb.SetRetentionResponse:
+        """Within the plan."""
+        days = await self._orgs.set_retention(
+            current().token, request.org_id, request.project_id, request.retention_days
+        )
+        return pb.SetRetentionResponse(retention_days=days)
+
     async def SetPlan(self, request: pb.SetPlanRequest, context: object) -> pb.SetPlanResponse:
         """For who holds an operator's certificate."""
         if current().caller.role != OPERATOR:
@@ -87,7 +93,7 @@ class OrgServicer(OrgServiceServicer):
         )
 
 
-def _projects(projects: Iterable[OrgProject]) -> list[pb.OrgProject]:
+def _projects(found: OrgProjects) -> list[pb.OrgProject]:
     return [
         pb.OrgProject(
             project_id=project.project_id,
@@ -95,6 +101,7 @@ def _projects(projects: Iterable[OrgProject]) -> list[pb.OrgProject]:
             name=project.name,
             region=project.region,
             created_at_unix_ms=project.created_at_ms,
+            retention_days=granted_days(found.plan, project.retention_days),
         )
-        for project in projects
+        for project in found.projects
     ]

@@ -12,7 +12,7 @@ from argon2.exceptions import VerifyMismatchError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.directory import OrgFact, RegionFact
-from mesh.errors import Conflict, InvalidInput, SankofaError, Unauthenticated
+from mesh.errors import Conflict, Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated
 from mesh.hints import LoginHints
 from mesh.signing import RowSigner
 from mesh.tokens import TokenKey
@@ -21,6 +21,7 @@ from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import Orgs, Session
 from services.org.passwords import Passwords
+from services.org.retention import granted_days
 from services.org.signal import ChangeSignal
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US, MemoryDirectory
@@ -212,6 +213,59 @@ async def test_a_plan_is_one_of_four(orgs: Orgs, records: Records) -> None:
         with pytest.raises(SankofaError) as caught:
             await orgs.set_plan(unknown_org, plan)
         assert caught.value.reason == reason(expected)
+
+
+@pytest.mark.parametrize(
+    ("plan", "granted", "most"),
+    [("hobby", 30, 30), ("pro", 90, 90), ("growth", 365, 365), ("enterprise", 365, 65_535)],
+)
+async def test_a_plan_grants_days_and_permits_as_many_as_it_says(
+    orgs: Orgs, plan: str, granted: int, most: int
+) -> None:
+    session, org_id = await owner(orgs)
+    await orgs.set_plan(org_id, plan)
+    project_id = await created(orgs, session, org_id, granted)
+    for days in (1, most):
+        assert await orgs.set_retention(session.token, org_id, project_id, days) == days
+    for days in (most + 1, -1):
+        with pytest.raises(InvalidInput, match=f"1 to {most} on the {plan} plan"):
+            await orgs.set_retention(session.token, org_id, project_id, days)
+    assert await orgs.set_retention(session.token, org_id, project_id, 0) == granted
+
+
+async def created(orgs: Orgs, session: Session, org_id: str, granted: int) -> str:
+    """A project whose ticket says the days."""
+    permit = await orgs.authorise_create(session.token, org_id, "Shop", US)
+    claims = jwt.decode(permit.ticket, options={"verify_signature": False})
+    assert claims["retention_days"] == granted
+    await orgs.complete_create(session.token, org_id, permit.project_id)
+    return permit.project_id
+
+
+async def test_what_an_owner_wanted_is_cut_by_a_smaller_plan_and_returns_with_a_larger_one(
+    orgs: Orgs, records: Records
+) -> None:
+    session, org_id = await owner(orgs)
+    await orgs.set_plan(org_id, "growth")
+    project_id = await created(orgs, session, org_id, 365)
+    await orgs.set_retention(session.token, org_id, project_id, 200)
+    for plan, days in (("pro", 90), ("hobby", 30), ("enterprise", 200)):
+        await orgs.set_plan(org_id, plan)
+        (told,) = (await records.orgs.access(US, after_seq=None)).retention
+        assert granted_days(told.plan, told.wanted_days) == days
+
+
+async def test_only_owners_set_the_retention_and_only_of_their_own_projects(
+    orgs: Orgs, records: Records
+) -> None:
+    session, org_id = await owner(orgs)
+    project_id = await created(orgs, session, org_id, 30)
+    await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
+    with pytest.raises(Forbidden):
+        await orgs.set_retention(session.token, org_id, project_id, 7)
+    await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_OWNER, EU)
+    with pytest.raises(NotFound):
+        await orgs.set_retention(session.token, org_id, "proj_none", 7)
 
 
 async def owner(orgs: Orgs) -> tuple[Session, str]:
