@@ -56,6 +56,7 @@ def rows_of(bodies: Path, project_id: str) -> Iterator[bytes]:
         retry_key="",
         received_at_ms=now_ms,
         received_at=seconds(now_ms),
+        retention_days=365,
     )
     items = []
     for body in bodies.read_bytes().splitlines():

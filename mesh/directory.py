@@ -57,6 +57,8 @@ class ProjectFact:
     org_id: str
     name: str
     state: str
+    retention_days: int = 0
+    """Days after its receipt that a new event is kept; 0: for ever, nobody has said yet."""
 
 
 @dataclass(frozen=True, slots=True)

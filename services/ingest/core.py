@@ -126,6 +126,7 @@ class Frame:
             retry_key="",
             received_at_ms=self._received_at_ms,
             received_at=self._received_at,
+            retention_days=project.retention_days,
         )
 
 

@@ -41,6 +41,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     retry_key: str
     received_at_ms: int
     received_at: msgspec.Raw
+    retention_days: int
 
 
 _Scalar = str | int | bool | None
@@ -104,6 +105,7 @@ def event_row(track: Track, origin: Origin, index: int) -> tuple[EventRow | None
         lib_version=track.lib_version,
         properties=_bag(properties),
         default_properties=_bag(default_properties),
+        retention_days=origin.retention_days,
     )
     screen = Command(screen=_text(sent.screen_name)) if event_name in SCREEN_EVENTS else None
     return row, screen

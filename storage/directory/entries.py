@@ -30,6 +30,16 @@ MAX_KEY_BYTES = 511
 PRESENT, FORGOTTEN = True, False
 """A pin that a full compare no longer found is forgotten and kept: a second value is refused for ever."""
 
+
+class ProjectEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The value of a project. An entry of before there was a retention has three parts."""
+
+    org_id: str
+    name: str
+    state: str
+    retention_days: int = 0
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_pin = msgspec.msgpack.Decoder(tuple[str, str, bool]).decode
 """region, org_id, present."""
@@ -39,8 +49,7 @@ decode_org = msgspec.msgpack.Decoder(tuple[str, int]).decode
 """primary region, epoch."""
 decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str, str]).decode
 """place in the catalogue, display name, status, REST URL, federated address."""
-decode_project = msgspec.msgpack.Decoder(tuple[str, str, str]).decode
-"""org_id, name, state."""
+decode_project = msgspec.msgpack.Decoder(ProjectEntry).decode
 decode_access = msgspec.msgpack.Decoder(tuple[str, int, str, int]).decode
 """org_id, role, home region, epoch."""
 decode_position = msgspec.msgpack.Decoder(tuple[str, int]).decode

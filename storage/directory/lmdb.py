@@ -18,7 +18,7 @@ from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Catalogue, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.directory.changes import apply_row, drop_access, forget_unseen, put_access
-from storage.directory.entries import encode, name_of, region_entries
+from storage.directory.entries import ProjectEntry, encode, name_of, region_entries
 from storage.directory.environment import MAP_BYTES, open_environment
 from storage.directory.reader import DirectoryReader, lease_key
 from storage.registry.rules import Position, key_of
@@ -146,7 +146,7 @@ class LmdbDirectory(DirectoryReader):
 
     async def put_project(self, project: ProjectFact) -> None:
         """Writes what this region knows of a project of its own."""
-        value = encode((project.org_id, project.name, project.state))
+        value = encode(ProjectEntry(project.org_id, project.name, project.state, project.retention_days))
         await self._write(lambda txn: txn.put(project.project_id.encode(), value, db=self._db["projects"]))
 
     async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:

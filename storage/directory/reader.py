@@ -73,7 +73,10 @@ class DirectoryReader:
     def project(self, project_id: str) -> ProjectFact | None:
         """A project of this cell's own region."""
         value = self._get(self._projects, project_id.encode())
-        return None if value is None else ProjectFact(project_id, *decode_project(value))
+        if value is None:
+            return None
+        entry = decode_project(value)
+        return ProjectFact(project_id, entry.org_id, entry.name, entry.state, entry.retention_days)
 
     def key(self, key_hash: bytes) -> KeyFact | None:
         """What a key opens; None for an unknown and for a revoked one."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import lmdb
+import msgspec
 import pytest
 
 from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
@@ -54,6 +56,21 @@ def open_directory(tmp_path: Path) -> Iterator[Open]:
     yield reopen
     for last in opened:
         last.close()
+
+
+async def test_a_project_written_before_there_was_a_retention_is_kept_for_ever(
+    tmp_path: Path, open_directory: Open
+) -> None:
+    open_directory().close()
+    env = lmdb.open(str(tmp_path / "directory"), max_dbs=20)
+    with env.begin(write=True) as txn:
+        old = msgspec.msgpack.encode(("org_1", "Shop", "active"))
+        txn.put(b"proj_1", old, db=env.open_db(b"projects", txn=txn))
+    env.close()
+    directory = open_directory()
+    assert directory.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 0)
+    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active", 65_535))
+    assert directory.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 65_535)
 
 
 def access(

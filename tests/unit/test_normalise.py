@@ -31,7 +31,7 @@ IPHONE = (
 )
 DIRECTORY = MemoryDirectory(
     projects={
-        "proj_a": ProjectFact("proj_a", "org_a", "A", "active"),
+        "proj_a": ProjectFact("proj_a", "org_a", "A", "active", retention_days=90),
         "proj_old": ProjectFact("proj_old", "org_a", "Old", "archived"),
     }
 )
@@ -98,7 +98,7 @@ def test_an_event_becomes_a_row_with_what_the_server_adds(reader: Reader) -> Non
         "lib_version": "web@1.0.0",
         "properties": {},
         "default_properties": {},
-        "retention_days": 0,
+        "retention_days": 90,
     }
 
 

@@ -1,6 +1,7 @@
 """The projects of a region: created from tickets, their keys minted and revoked, who may use them followed.
 
-What lives here: ProjectService, and the receiving end of every region's access feed. What does not: events.
+What lives here: ProjectService, and the receiving end of every region's access feed, which also says how
+long events are kept. What does not: events.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from sankofa.ingest.v1 import project_pb2
 from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
 from services.ingest.projects.access_feed import AccessFeed, AccessWriter
 from services.ingest.projects.core import DirectoryWriter, OutboxPublisher, Projects
+from services.ingest.projects.facts import ProjectFacts
+from services.ingest.projects.grants import Grants
 from services.ingest.projects.service import ProjectServicer
 from storage.records.projects import ProjectRecords
 
@@ -34,11 +37,18 @@ async def build(
     signer: RowSigner,
 ) -> list[Service]:
     """Wires the service, restores the directory's own rows from the records and starts the access feeds."""
+    facts = ProjectFacts(records=records, directory=directory)
     projects = Projects(
-        region=node.region, records=records, directory=directory, publisher=publisher, signer=signer
+        region=node.region,
+        records=records,
+        directory=directory,
+        facts=facts,
+        publisher=publisher,
+        signer=signer,
     )
     await projects.restore()
-    feed = AccessFeed(node=node, directory=directory, region=node.region)
+    grants = Grants(records=records, directory=directory, facts=facts)
+    feed = AccessFeed(node=node, directory=directory, grants=grants, region=node.region)
     background(feed.run(), name="access feeds", stack=stack)
     descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
     return [Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor)]

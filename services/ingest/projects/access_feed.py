@@ -1,4 +1,7 @@
-"""Follows every region's access feed: who may do what in the projects pinned here, under a lease."""
+"""Follows every region's access feed: who may do what in the projects pinned here, under a lease.
+
+With it comes how long their events are kept.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import Protocol
 from mesh.directory import AccessFact, Directory, RegionFact
 from mesh.errors import SankofaError
 from mesh.node import Node
-from sankofa.org.v1.org_pb2 import AccessRow, WatchRequest
+from sankofa.org.v1.org_pb2 import AccessRow, RetentionRow, WatchRequest
 from sankofa.org.v1.org_pb2_grpc import AccessServiceStub
+from services.ingest.projects.grants import Grants
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +44,10 @@ class AccessWriter(Directory, Protocol):
 class AccessFeed:
     """One watch per region of the catalogue, this one included."""
 
-    def __init__(self, *, node: Node, directory: AccessWriter, region: str) -> None:
+    def __init__(self, *, node: Node, directory: AccessWriter, grants: Grants, region: str) -> None:
         self._node = node
         self._directory = directory
+        self._grants = grants
         self._region = region
 
     async def run(self) -> None:
@@ -80,6 +85,7 @@ class AccessFeed:
     async def _watch(self, primary_region: str, stub: AccessServiceStub) -> None:
         request = WatchRequest(primary_region=primary_region, project_region=self._region)
         full: list[AccessFact] | None = []
+        undecided: list[RetentionRow] = []
         async with aclosing(stub.Watch(request)) as messages:
             while True:
                 async with asyncio.timeout(SILENCE_S):
@@ -87,6 +93,7 @@ class AccessFeed:
                 if message is None:
                     return
                 rows = [_fact(row) for row in message.rows]
+                undecided += message.retention
                 if full is not None:
                     # Nothing is decided on half a list: the lease starts when all of it is here.
                     full += rows
@@ -97,6 +104,7 @@ class AccessFeed:
                 elif rows:
                     await self._directory.put_access(primary_region, rows)
                 await self._directory.renew_lease(primary_region)
+                undecided = await self._grants.take(primary_region, undecided)
 
 
 def _fact(row: AccessRow) -> AccessFact:

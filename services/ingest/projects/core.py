@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from mesh.access import authorise
-from mesh.directory import AccessFact, Directory, ProjectFact
+from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
 from mesh.signing import RowSigner
@@ -19,6 +19,7 @@ from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.projects.facts import FactWriter, ProjectFacts
 from services.ingest.projects.tickets import read_ticket
 from storage.records.projects import KeyRecord, ProjectRecord, ProjectRecords, ProjectWithKeys
 from storage.records.rows import key_row, pin_row
@@ -30,14 +31,11 @@ FLUSH = timedelta(seconds=2)
 ROWS_A_WRITE = 1000
 
 
-class DirectoryWriter(Directory, Protocol):
+class DirectoryWriter(FactWriter, Protocol):
     """The cell's directory, as its one writer sees it."""
 
     async def put_own_rows(self, rows: Sequence[SignedRow]) -> None:
         """Takes rows of this region."""
-
-    async def put_project(self, project: ProjectFact) -> None:
-        """Takes a project of this region."""
 
     async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:
         """Takes access rows of a primary region."""
@@ -83,6 +81,7 @@ class Projects:
         region: str,
         records: ProjectRecords,
         directory: DirectoryWriter,
+        facts: ProjectFacts,
         publisher: OutboxPublisher,
         signer: RowSigner,
         clock_ms: Callable[[], int] = _now_ms,
@@ -90,6 +89,7 @@ class Projects:
         self._region = region
         self._records = records
         self._directory = directory
+        self._facts = facts
         self._publisher = publisher
         self._signer = signer
         self._clock_ms = clock_ms
@@ -103,7 +103,7 @@ class Projects:
             some = [SignedRow(row=row) for row in rows[start : start + ROWS_A_WRITE]]
             await self._directory.put_own_rows(some)
         for stored in every:
-            await self._put_project(stored.project)
+            await self._facts.put(stored.project)
         self._publisher.wake()
 
     async def provision(self, token: str) -> Provisioned:
@@ -113,11 +113,19 @@ class Projects:
         """
         ticket = await read_ticket(token, directory=self._directory, region=self._region)
         creator, now = ticket.creator, self._clock_ms()
-        project = ProjectRecord(creator.project_id, creator.org_id, ticket.name, self._region, "active", now)
+        project = ProjectRecord(
+            creator.project_id,
+            creator.org_id,
+            ticket.name,
+            self._region,
+            "active",
+            now,
+            ticket.retention_days,
+        )
         live = self._mint(project.project_id, Environment.ENVIRONMENT_LIVE)
         test = self._mint(project.project_id, Environment.ENVIRONMENT_TEST)
         stored = await self._records.provision(project, [live.record, test.record])
-        await self._put_project(stored.project)
+        await self._facts.refresh(project.project_id)
         await self._directory.put_access(ticket.primary_region, [creator])
         await self._put_rows(self._rows(stored))
         await self._publish()
@@ -158,7 +166,7 @@ class Projects:
         self._require_admin(token, project_id)
         stored = await self._records.archive(project_id, self._clock_ms())
         await self._put_rows(self._rows(stored))
-        await self._put_project(stored.project)
+        await self._facts.refresh(project_id)
         self._publisher.wake()
         return stored
 
@@ -176,11 +184,6 @@ class Projects:
 
     async def _put_rows(self, rows: Sequence[Row]) -> None:
         await self._directory.put_own_rows([self._signer.sign(row) for row in rows])
-
-    async def _put_project(self, project: ProjectRecord) -> None:
-        fact = ProjectFact(project.project_id, project.org_id, project.name, project.state)
-        if self._directory.project(fact.project_id) != fact:
-            await self._directory.put_project(fact)
 
     async def _publish(self) -> None:
         self._publisher.wake()

@@ -78,6 +78,7 @@ def _project(stored: ProjectWithKeys) -> pb.Project:
         state=_STATES[project.state],
         created_at_unix_ms=project.created_at_ms,
         keys=keys,
+        retention_days=project.retention_days,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import jwt
 import msgspec
@@ -29,6 +29,8 @@ class _Claims(msgspec.Struct, frozen=True):
     role: int
     home_region: str
     epoch: int
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """0: the primary region runs a version that does not say it here. Its access feed will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Ticket:
     primary_region: str
     name: str
     creator: AccessFact
+    retention_days: int
 
 
 async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: float = WAIT_S) -> Ticket:
@@ -55,7 +58,7 @@ async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: 
         raise _invalid()
     role = cast("ProjectRole", said.role)
     creator = AccessFact(said.sub, said.project_id, said.org_id, role, said.home_region, said.epoch)
-    return Ticket(primary, said.name, creator)
+    return Ticket(primary, said.name, creator, said.retention_days)
 
 
 def _invalid() -> Forbidden:

@@ -1,0 +1,40 @@
+"""What the directory says of this region's projects: always what the records say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from mesh.directory import Directory, ProjectFact
+from storage.records.projects import ProjectRecord, ProjectRecords
+
+
+class FactWriter(Directory, Protocol):
+    """The cell's directory, as its one writer sees it."""
+
+    async def put_project(self, project: ProjectFact) -> None:
+        """Takes a project of this region."""
+
+
+class ProjectFacts:
+    """Copies projects from the records to the directory, after whoever has changed them there."""
+
+    def __init__(self, *, records: ProjectRecords, directory: FactWriter) -> None:
+        self._records = records
+        self._directory = directory
+        self._one_at_a_time = asyncio.Lock()
+
+    async def refresh(self, project_id: str) -> None:
+        """Reads a project again and writes it: of two changes at once the later copy has both."""
+        async with self._one_at_a_time:
+            project = await self._records.project(project_id)
+            if project is not None:
+                await self.put(project)
+
+    async def put(self, project: ProjectRecord) -> None:
+        """Writes a project as it is here, where it is not there yet. For a start, when nothing changes."""
+        fact = ProjectFact(
+            project.project_id, project.org_id, project.name, project.state, project.retention_days
+        )
+        if self._directory.project(fact.project_id) != fact:
+            await self._directory.put_project(fact)
