@@ -54,6 +54,7 @@ async def _ingest(process: Process) -> None:
     from services.ingest import build
     from services.ingest.config import IngestConfig
     from services.ingest.projects import build as build_projects
+    from services.ingest.retention import start_retention
     from services.query.config import QueryConfig
 
     cell, node, stack = await _cell(process), process.node(), process.stack
@@ -66,10 +67,11 @@ async def _ingest(process: Process) -> None:
         publisher=cell.publisher,
         signer=cell.signer,
     )
+    config = process.settings.load(IngestConfig, "ingest")
     limits = process.settings.load(QueryConfig, "query").limits()
     log, engine = cell.open_log(), await open_engine(process, limits)
     process.services += await build(
-        config=process.settings.load(IngestConfig, "ingest"),
+        config=config,
         node=node,
         stack=stack,
         log=log,
@@ -80,6 +82,9 @@ async def _ingest(process: Process) -> None:
         compressed=(cell.analytics_dir,) if cell.embedded else (),
         gauges=process.gauges,
     )
+    every_s = config.retention_look_s
+    keeper = start_retention(grants=cell.records.projects, engine=engine, every_s=every_s, stack=stack)
+    process.gauges.append(lambda: {"retention_projects_behind": keeper.behind})
     process.gauges.append(lambda: {f"log_{name}": value for name, value in log.stats()._asdict().items()})
 
 

@@ -29,5 +29,10 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     span_flush_ms: int = 500
     """Time between two inserts of spans, milliseconds."""
 
+    retention_look_s: float = 3_600.0
+    """Time between two looks at the days that stored events carry, seconds. Changes of retention reach them
+    with the next one. It rewrites the parts that hold them, so all changes of that time share it.
+    """
+
     ledger_flush_ms: int = 1_000
     """Time between two inserts of ledger counters, milliseconds."""
