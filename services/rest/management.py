@@ -41,6 +41,7 @@ from sankofa.org.v1.org_pb2 import (
     LoginResponse,
     OrgRole,
     ProjectRole,
+    SetRetentionRequest,
     SignUpRequest,
     SignUpResponse,
 )
@@ -54,8 +55,10 @@ log = logging.getLogger(__name__)
 HintOf = Callable[[str], str]
 """The keyed hash of an e-mail, under which the registry knows an account's home."""
 
-_NEW_ORG_WAIT_S: Final = 2.0
-_NEW_ORG_POLL_S: Final = 0.02
+_MOST_DAYS: Final = 65_535
+_NEWS_WAIT_S: Final = 2.0
+_NEWS_POLL_S: Final = 0.02
+"""What another region has just written reaches this one's directory a moment later."""
 
 
 class SignUp(msgspec.Struct):
@@ -86,6 +89,13 @@ class NewKey(msgspec.Struct):
     """POST /api/v1/projects/{project_id}/keys."""
 
     environment: Literal["live", "test"]
+
+
+class ProjectChange(msgspec.Struct):
+    """PATCH /api/v1/projects/{project_id}. Days None: as many as the plan grants."""
+
+    retention_days: int | msgspec.UnsetType | None = msgspec.UNSET
+    region: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Management:
@@ -175,12 +185,41 @@ class Management:
         return reply({"ok": True, "project": render.project(got.project)})
 
     async def change_project(self, http: HttpRequest) -> Response:
-        """Refuses: the region never changes, and nothing else of a project can be changed here."""
-        project_id = self._project(http)
-        authorise(self._directory, bearer(http), project_id, ProjectRole.PROJECT_ROLE_ADMIN, False)
-        if "region" in await read_json(http, dict[str, msgspec.Raw]):
+        """Has the primary region set how long its events are kept. Its own region never changes."""
+        token, project_id = bearer(http), self._project(http)
+        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_ADMIN, False)
+        change = await read_json(http, ProjectChange)
+        if change.region is not msgspec.UNSET:
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_IMMUTABLE)
-        raise InvalidInput(detail="nothing in the body can be changed")
+        wanted = change.retention_days
+        if wanted is msgspec.UNSET:
+            raise InvalidInput(detail="retention_days is all that can be changed")
+        if wanted is not None and not 1 <= wanted <= _MOST_DAYS:
+            raise InvalidInput(
+                detail=f"retention_days is 1 to {_MOST_DAYS}, or null for what the plan grants"
+            )
+        days = await self._set_retention(token, project_id, wanted or 0)
+        projects = await self._cells.projects(self._region)
+        got = await self._cells.call(
+            projects.GetProject, GetProjectRequest(project_id=project_id), token=token
+        )
+        return reply({"ok": True, "project": render.project(got.project) | {"retention_days": days}})
+
+    async def _set_retention(self, token: str, project_id: str, days: int) -> int:
+        """Asks the primary region, then waits a moment for this region to hear of it; it will in the end."""
+        fact = self._directory.project(project_id)
+        if fact is None:
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        org = await self._cells.org(await self._primary(token, fact.org_id))
+        request = SetRetentionRequest(org_id=fact.org_id, project_id=project_id, retention_days=days)
+        granted: int = (await self._cells.call(org.SetRetention, request, token=token)).retention_days
+        deadline = asyncio.get_running_loop().time() + _NEWS_WAIT_S
+        while asyncio.get_running_loop().time() < deadline:
+            fact = self._directory.project(project_id)
+            if fact is None or fact.retention_days == granted:
+                break
+            await asyncio.sleep(_NEWS_POLL_S)
+        return granted
 
     async def mint_key(self, http: HttpRequest) -> Response:
         """A new key, its secret shown this once."""
@@ -255,11 +294,11 @@ class Management:
         Who shows no good token is told nothing, and does not wait. Raises Unauthenticated, NotFound.
         """
         verify(token, directory=self._directory, audience=USER)
-        deadline = asyncio.get_running_loop().time() + _NEW_ORG_WAIT_S
+        deadline = asyncio.get_running_loop().time() + _NEWS_WAIT_S
         while (fact := self._directory.org(org_id)) is None:
             if asyncio.get_running_loop().time() >= deadline:
                 raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
-            await asyncio.sleep(_NEW_ORG_POLL_S)
+            await asyncio.sleep(_NEWS_POLL_S)
         return fact.primary_region
 
 

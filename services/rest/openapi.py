@@ -123,10 +123,9 @@ def _projects() -> Json:
             "parameters": _path(*_PROJECT),
             "get": on("Read a project and its keys", "getProject"),
             "patch": on(
-                "Refused: a project's region is never changed",
+                "Set how long events are kept; a project's region is never changed",
                 "changeProject",
                 body="changeProject",
-                refused=True,
             ),
         },
         f"{path}/keys": {
@@ -190,9 +189,8 @@ def _operation(
     body: str = "",
     query: tuple[str, ...] = (),
     empty: bool = False,
-    refused: bool = False,
 ) -> Json:
-    """An operation: `body` names its request, `name` its answer; `refused`: no answer is a good one."""
+    """An operation: `body` names its request, `name` its answer."""
     operation: Json = {
         "tags": [tag],
         "summary": summary,
@@ -206,7 +204,7 @@ def _operation(
         operation["requestBody"] = {"required": True, "content": {"application/json": REQUESTS[body]}}
     if empty:
         operation["responses"][str(status)] = {"description": "Stored. No body.", "headers": _headers(status)}
-    elif not refused:
+    else:
         text = "Stored." if tag == "Ingestion" else "Done."
         operation["responses"][str(status)] = _answer(
             text, RESPONSES[name]["example"], RESPONSES[name]["schema"]

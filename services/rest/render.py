@@ -52,6 +52,7 @@ def org_project(message: OrgProject) -> Json:
         "name": message.name,
         "region": message.region,
         "created_at": timestamp(message.created_at_unix_ms),
+        "retention_days": message.retention_days,
     }
 
 
@@ -64,6 +65,7 @@ def project(message: Project) -> Json:
         "region": message.region,
         "state": ProjectState.Name(message.state).removeprefix("PROJECT_STATE_").lower(),
         "created_at": timestamp(message.created_at_unix_ms),
+        "retention_days": message.retention_days,
         "keys": [_key(key) for key in message.keys],
     }
 

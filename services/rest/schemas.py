@@ -16,6 +16,12 @@ _TIME: Final[Json] = {
 }
 _BAG: Final[Json] = {"type": ["object", "null"], "description": "Any JSON; comes back as it was sent."}
 _OPTIONAL_TEXT: Final[Json] = {"type": ["string", "null"]}
+_DAYS: Final[Json] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 65_535,
+    "description": "Days after their receipt that events are kept; 0: for ever, the plan is not known yet.",
+}
 _ENVIRONMENT: Final[Json] = {"type": "string", "enum": ["live", "test"]}
 _AT: Final = "2026-05-09T14:32:01.482Z"
 _PROJECT_ID: Final = "proj_4Zx8Kq1LmN0pQrStUvWx"
@@ -57,6 +63,7 @@ _ORG_PROJECT: Final = {
     "name": "Web shop",
     "region": "eu-west-1",
     "created_at": _AT,
+    "retention_days": 90,
 }
 _PROJECT: Final = _ORG_PROJECT | {"state": "active", "keys": [_KEY_INFO]}
 _MINTED: Final = {"id": "key_1", "environment": "live", "secret": _SECRET}
@@ -138,7 +145,14 @@ SCHEMAS: Final[Json] = {
     ),
     "Session": _ok(token=_TEXT, user=_ref("User"), orgs=_list(_ref("Org"))),
     "OrgProject": _object(
-        {"id": _TEXT, "org_id": _TEXT, "name": _TEXT, "region": _TEXT, "created_at": _MOMENT}
+        {
+            "id": _TEXT,
+            "org_id": _TEXT,
+            "name": _TEXT,
+            "region": _TEXT,
+            "created_at": _MOMENT,
+            "retention_days": _DAYS,
+        }
     ),
     "KeyInfo": _object(
         {"id": _TEXT, "environment": _ENVIRONMENT, "created_at": _MOMENT, "revoked": {"type": "boolean"}}
@@ -152,6 +166,7 @@ SCHEMAS: Final[Json] = {
             "region": _TEXT,
             "state": {"type": "string", "enum": ["active", "archived"]},
             "created_at": _MOMENT,
+            "retention_days": _DAYS,
             "keys": _list(_ref("KeyInfo")),
         }
     ),
@@ -212,7 +227,21 @@ REQUESTS: Final[Json] = {
         "schema": _object({"org_id": _TEXT, "name": _TEXT, "region": _OPTIONAL_TEXT}, optional=("region",)),
         "example": {"org_id": _ORG_ID, "name": "Web shop", "region": "af-south-1"},
     },
-    "changeProject": {"schema": {"type": "object"}, "example": {"region": "us-east-1"}},
+    "changeProject": {
+        "schema": _object(
+            {
+                "retention_days": {
+                    "type": ["integer", "null"],
+                    "minimum": 1,
+                    "maximum": 65_535,
+                    "description": "Days after their receipt that events are kept, at most what the plan "
+                    "permits; null: what it grants. Owners only. Holds for new events at once, for stored "
+                    "ones within a day; what has expired stays so.",
+                }
+            }
+        ),
+        "example": {"retention_days": 30},
+    },
     "mintKey": {"schema": _object({"environment": _ENVIRONMENT}), "example": {"environment": "live"}},
 }
 
@@ -258,6 +287,10 @@ RESPONSES: Final[Json] = {
         },
     },
     "getProject": {"schema": _ok(project=_ref("Project")), "example": {"ok": True, "project": _PROJECT}},
+    "changeProject": {
+        "schema": _ok(project=_ref("Project")),
+        "example": {"ok": True, "project": _PROJECT | {"retention_days": 30}},
+    },
     "mintKey": {"schema": _ok(key=_ref("MintedKey")), "example": {"ok": True, "key": _MINTED}},
     "revokeKey": {"schema": _ref("Ok"), "example": {"ok": True}},
     "archiveProject": {

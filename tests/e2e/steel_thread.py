@@ -109,6 +109,14 @@ def _projects() -> Iterator[Step]:
     yield Step("read it at another region", "GET", f"{path}/{{project}}", at=EU, headers=_user())
     yield Step("read one that is not", "GET", f"{path}/proj_none", headers=_user())
     yield Step("move a project", "PATCH", f"{path}/{{project}}", headers=_user(), body={"region": EU})
+    for what, body in (
+        ("keep its events for a week", {"retention_days": 7}),
+        ("keep them longer than the plan permits", {"retention_days": 31}),
+        ("keep them for no time", {"retention_days": 0}),
+        ("change nothing of it", {}),
+        ("keep them as long as the plan grants", {"retention_days": None}),
+    ):
+        yield Step(what, "PATCH", f"{path}/{{project}}", headers=_user(), body=body)
 
 
 def _ingestion() -> Iterator[Step]:

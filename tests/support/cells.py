@@ -24,12 +24,15 @@ from sankofa.org.v1 import org_pb2 as org_pb
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services import org, region_registry
+from services import ingest, org, region_registry
 from services.ingest import projects
+from services.ingest.config import IngestConfig
 from services.org.config import OrgConfig
 from services.region_registry.config import CatalogueRegion, RegistryConfig
+from storage.analytics.engine import Engine
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory, wall_ms
+from storage.log.lmdb import LmdbLog
 from storage.records.publisher import Publisher
 from storage.records.records import Records
 from storage.registry.store import RegistryStore
@@ -103,7 +106,10 @@ class RunningCell:
     registry: RunningRegistry
     config: OrgConfig
     clock_ms: Callable[[], int] = wall_ms
+    engine: Engine | None = None
+    """Where this cell stores events, if it takes any: on an internal port then."""
     port: int = 0
+    internal_port: int = 0
     records: Records = field(init=False)
     directory: LmdbDirectory = field(init=False)
     publisher: Publisher = field(init=False)
@@ -136,16 +142,22 @@ class RunningCell:
         shared = {**wiring, "publisher": self.publisher, "signer": signer}
         services = await projects.build(records=self.records.projects, **shared)
         services += await org.build(config=self.config, records=self.records.orgs, hints=HINTS, **shared)
+        if self.engine is not None:
+            log = LmdbLog.open(self.folder / "log", max_bytes=64 << 20)
+            stack.push_async_callback(asyncio.to_thread, log.close)
+            config = IngestConfig(writer_linger_ms=10)
+            stores = {"log": log, "engine": self.engine, "data_dir": self.folder}
+            services += await ingest.build(config=config, **stores, **wiring)
         server = MeshServer(
             credentials=self.node.credentials,
             hop_of=self.node.arrival,
             services=services,
-            internal=None,
+            internal="127.0.0.1:0" if self.engine else None,
             federated=f"127.0.0.1:{self.port}",
         )
         await server.start()
         stack.push_async_callback(server.drain, 0)
-        self.port = server.federated_port
+        self.port, self.internal_port = server.federated_port, server.internal_port
 
     async def stop(self) -> None:
         await self._stack.aclose()
