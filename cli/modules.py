@@ -140,6 +140,7 @@ async def _rest(process: Process) -> None:
         public_address=config.public_address,
         edge_address=config.edge_address,
         patience=config.patience(),
+        express=shim.express,
     )
     await server.start()
     process.stack.push_async_callback(server.drain, process.config.drain_s)

@@ -19,12 +19,13 @@ from services.rest.app import OnEdgeRequest, Shim
 from services.rest.cells import Cells
 from services.rest.coalescer import Coalescer
 from services.rest.config import RestConfig
+from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
 from services.rest.management import HintOf, Management
 from services.rest.queries import Queries
 from services.rest.rate import RateLimit
-from services.rest.responses import Cors
+from services.rest.responses import Cors, RequestIds
 
 
 async def build(
@@ -82,10 +83,17 @@ async def build(
     return Shim(
         region=region,
         health=health,
-        hot_routes=ingestion.routes(),
+        hot_routes=ingestion.handlers(),
         router=Router([route for room in rooms for route in room.routes()], redirect_slashes=False),
         cors=Cors(dashboard_origins=config.dashboard_origins),
         tracer=node.tracer,
         trace_ratio=config.trace_ratio,
         on_edge_request=on_edge_request,
+        express=Express(
+            region=region,
+            ingestion=ingestion,
+            ids=RequestIds(),
+            trace_ratio=config.trace_ratio,
+            on_edge_request=on_edge_request,
+        ),
     )

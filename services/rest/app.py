@@ -16,9 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from mesh.errors import InvalidInput, NotFound, SankofaError
 from mesh.telemetry import KEEP, extract, inject
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.requests import ClientGone, Handler, Request
-from services.rest.responses import Answer, Cors, Headers, RequestIds, error_answer
+from services.rest.responses import Answer, Cors, Headers, error_answer
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ class Shim:
         tracer: Tracer,
         trace_ratio: float,
         on_edge_request: OnEdgeRequest,
+        express: Express,
     ) -> None:
+        self.express = express
         self._region_header = (b"x-sankofa-region", region.encode("ascii"))
         self.health = health
         self._hot_routes = hot_routes
@@ -76,7 +79,7 @@ class Shim:
         self._tracer = tracer
         self._trace_ratio = trace_ratio
         self._on_edge_request = on_edge_request
-        self._ids = RequestIds()
+        self._ids = express.ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -91,7 +94,7 @@ class Shim:
         outbox = Outbox(send, common)
         try:
             header = request.sent.get(b"traceparent")
-            if header is None and random.random() >= self._trace_ratio:
+            if header is None and not self._sampled(scope):
                 await self._dispatch(request, hot, outbox)
             else:
                 await self._traced(request, header, hot, outbox)
@@ -107,6 +110,10 @@ class Shim:
         finally:
             if scope.get("state", {}).get("via_edge"):
                 self._on_edge_request(request.body_bytes)
+
+    def _sampled(self, scope: Scope) -> bool:
+        """A request that could have gone the short way (express.py) has had its draw."""
+        return bool(scope.get("sankofa.sampled")) or random.random() < self._trace_ratio
 
     async def _traced(
         self, request: Request, header: bytes | None, hot: Handler | None, outbox: Outbox

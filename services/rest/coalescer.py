@@ -26,6 +26,7 @@ from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendRespon
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.fairness import FairQueue
+from services.rest.ingestion import Answerer
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,28 @@ class FrameStream(Protocol):
 class _Waiting(msgspec.Struct):
     item: AppendItem
     size_bytes: int
-    answer: asyncio.Future[AppendResult]
+    answerer: Answerer
+
+
+class _Awaited:
+    """An answerer for one who awaits it."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
+
+    @property
+    def gone(self) -> bool:
+        return self.answer.done()
+
+    def settle(self, outcome: AppendResult | SankofaError) -> None:
+        if self.answer.done():
+            return
+        if isinstance(outcome, SankofaError):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
 
 
 class Coalescer:
@@ -68,7 +90,7 @@ class Coalescer:
         self._ids = itertools.count(1)
         self._waiting = FairQueue[_Waiting](frame_bytes=max_frame_bytes)
         self._alone: deque[_Waiting] = deque()
-        self._sent: dict[int, asyncio.Future[AppendResult]] = {}
+        self._sent: dict[int, Answerer] = {}
         self._closed = False
         self._wake = asyncio.Event()
         self._acked = asyncio.Event()
@@ -86,15 +108,20 @@ class Coalescer:
             "rest_unanswered_requests": len(self._sent),
         }
 
-    async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
-        """Makes a request durable. Raises Unavailable: the stream broke unanswered, or the shim stops."""
+    def submit(self, item: AppendItem, *, size_bytes: int, answerer: Answerer) -> None:
+        """Makes a request durable; settles it with Unavailable where the stream breaks or the shim stops."""
         if self._closed:
-            raise Unavailable()
+            answerer.settle(Unavailable())
+            return
         item.request_id = next(self._ids)
-        answer: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
-        self._waiting.put(item.project_id, _Waiting(item, size_bytes, answer))
+        self._waiting.put(item.project_id, _Waiting(item, size_bytes, answerer))
         self._wake.set()
-        return await answer
+
+    async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
+        """Waits for that. Raises Unavailable."""
+        awaited = _Awaited()
+        self.submit(item, size_bytes=size_bytes, answerer=awaited)
+        return await awaited.answer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Coalescer]:
@@ -162,9 +189,9 @@ class Coalescer:
         with suppress(SankofaError, grpc.RpcError):
             while isinstance(response := await stream.read(), AppendResponse):
                 for result in response.results:
-                    answer = self._sent.pop(result.request_id, None)
-                    if answer is not None and not answer.done():
-                        answer.set_result(result)
+                    answerer = self._sent.pop(result.request_id, None)
+                    if answerer is not None:
+                        answerer.settle(result)
                 if not self._sent:
                     self._acked.set()
 
@@ -173,7 +200,7 @@ class Coalescer:
         if not frame:
             return
         self._acked.clear()
-        self._sent = {waiting.item.request_id: waiting.answer for waiting in frame}
+        self._sent = {waiting.item.request_id: waiting.answerer for waiting in frame}
         try:
             await stream.write(AppendRequest(items=[waiting.item for waiting in frame]))
         except CrossingRefused as refused:
@@ -186,23 +213,24 @@ class Coalescer:
     def _refuse(self, frame: list[_Waiting], refused: CrossingRefused) -> None:
         """The guard refused the frame, unsent, for one of its requests: each goes again, by itself."""
         if len(frame) == 1:
-            if not frame[0].answer.done():
-                frame[0].answer.set_exception(refused)
+            frame[0].answerer.settle(refused)
             return
         self._alone.extend(frame)
 
     def _next_frame(self) -> list[_Waiting]:
         """What goes next; nobody waits for a cancelled one."""
         frame = [self._alone.popleft()] if self._alone else self._waiting.take_frame()
-        return [waiting for waiting in frame if not waiting.answer.done()]
+        wanted = [waiting for waiting in frame if not waiting.answerer.gone]
+        if len(wanted) < len(frame):
+            for waiting in frame:
+                if waiting.answerer.gone:
+                    waiting.answerer.settle(Unavailable())
+        return wanted
 
     def _fail_all(self, error: SankofaError) -> None:
         left = [*self._alone, *self._waiting.take_all()]
-        answers = [*self._sent.values(), *(waiting.answer for waiting in left)]
+        answerers = [*self._sent.values(), *(waiting.answerer for waiting in left)]
         self._sent = {}
         self._alone.clear()
-        for answer in answers:
-            if not answer.done():
-                answer.set_exception(
-                    Unavailable(error.reason) if isinstance(error, Unavailable) else Unavailable()
-                )
+        for answerer in answerers:
+            answerer.settle(Unavailable(error.reason) if isinstance(error, Unavailable) else Unavailable())

@@ -1,17 +1,22 @@
-"""The hot routes: key, body, one Append, answer. Plain functions over ASGI, without a framework."""
+"""The hot routes: key, door, body, one Append, answer.
+
+`enter`, `Passage.item`, `Passage.answer` and `Passage.leave` are the steps of every ingestion request. Most
+take them without a task (express.py); the handlers here take them over ASGI, where a body is long, compressed
+or slow.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from mesh.directory import Directory, KeyFact, ProjectFact
-from mesh.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable
+from mesh.errors import Forbidden, InvalidInput, SankofaError, Unauthenticated, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -25,7 +30,7 @@ from services.rest.responses import Answer, answer
 Parse: TypeAlias = Callable[[bytes, AppendItem], None]
 Reply: TypeAlias = Callable[[ProjectFact, AppendItem, AppendResult], Answer]
 
-_LARGE_BYTES: Final = 256 * 1024
+LARGE_BYTES: Final = 256 * 1024
 """Bodies, some 5 ms of work: larger ones are read in a thread, so that the shim's other clients go on."""
 
 _TRACKED: Final = answer(b'{"ok":true,"commands":[]}')
@@ -34,11 +39,65 @@ _DISCARDED: Final = answer(b'{"ok":true,"status":"discarded"}', 202)
 _DISCARDED_ALL: Final = answer(b'{"ok":true,"status":"discarded_all"}', 202)
 
 
+class Answerer(Protocol):
+    """Who asked for an append."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+
+    def settle(self, outcome: AppendResult | SankofaError) -> None:
+        """Called once, with the cell's answer or with why there is none. Must not raise."""
+
+
 class Appender(Protocol):
     """Where requests are made durable (services.rest.coalescer)."""
 
+    def submit(self, item: AppendItem, *, size_bytes: int, answerer: Answerer) -> None:
+        """Makes a request durable, and settles it."""
+
     async def append(self, item: AppendItem, *, size_bytes: int) -> AppendResult:
-        """Raises Unavailable."""
+        """Waits for that. Raises Unavailable."""
+
+
+class Route(NamedTuple):
+    """How the bodies of a path are read, and its answers made."""
+
+    parse: Parse
+    reply: Reply
+
+
+class Passage:
+    """A request that was let in, until it leaves."""
+
+    __slots__ = ("_door", "_project", "_route", "admitted", "key")
+
+    def __init__(
+        self, route: Route, key: KeyFact, project: ProjectFact, door: Door, admitted: Admitted
+    ) -> None:
+        self._route, self._project, self._door = route, project, door
+        self.key, self.admitted = key, admitted
+
+    def item(self, body: bytes, sent: Mapping[bytes, bytes], traceparent: str = "") -> AppendItem:
+        """What goes to the cell. Raises InvalidInput."""
+        item = AppendItem(project_id=self.key.project_id, environment=self.key.environment)
+        self._route.parse(body, item)
+        if agent := sent.get(b"user-agent"):
+            item.user_agent = agent.decode("latin-1")
+        if once := sent.get(b"idempotency-key"):
+            item.idempotency_key = once.decode("latin-1")
+        if traceparent:
+            item.traceparent = traceparent
+        return item
+
+    def answer(self, item: AppendItem, result: AppendResult) -> Answer:
+        """What the client is told. Raises what the cell refused it with."""
+        self._door.answered(self.admitted, result)
+        return self._route.reply(self._project, item, result)
+
+    def leave(self) -> None:
+        """Gives back what it held."""
+        self._door.leave(self.admitted)
 
 
 class Ingestion:
@@ -58,51 +117,58 @@ class Ingestion:
         self._region = region
         self._directory = directory
         self._door = door
-        self._rate = rate
-        self._appender = appender
-        self._max_body_bytes = max_body_bytes
-        self._max_operations = max_operations
-
-    def routes(self) -> dict[str, Handler]:
-        """Path → handler of its POST."""
-        return {
-            "/api/v1/track": self._route(partial(single, TrackBody), _track_reply),
-            "/api/v1/people": self._route(partial(single, PeopleBody), _stored_reply),
-            "/api/v1/alias": self._route(partial(single, AliasBody), _stored_reply),
-            "/api/v1/batch": self._route(partial(batch, most=self._max_operations), _batch_reply),
+        self.rate = rate
+        self.appender = appender
+        self.max_body_bytes = max_body_bytes
+        self.routes = {
+            "/api/v1/track": Route(partial(single, TrackBody), _track_reply),
+            "/api/v1/people": Route(partial(single, PeopleBody), _stored_reply),
+            "/api/v1/alias": Route(partial(single, AliasBody), _stored_reply),
+            "/api/v1/batch": Route(partial(batch, most=max_operations), _batch_reply),
         }
 
-    def _route(self, parse: Parse, reply: Reply) -> Handler:
-        async def handle(request: Request) -> Answer:
-            key, project = self._open(request)
-            admitted = self._door.enter(key.project_id, request.declared_bytes(self._max_body_bytes))
-            try:
-                if self._rate is not None and not self._rate.take(key.key_id):
-                    await self._rate.ask(key.key_id)
-                body = await self._body(request, admitted)
-                item = AppendItem(project_id=key.project_id, environment=key.environment)
-                if len(body) > _LARGE_BYTES:
-                    await asyncio.to_thread(parse, body, item)
-                else:
-                    parse(body, item)
-                _add_headers(request, item)
-                result = await self._appender.append(item, size_bytes=len(body))
-                self._door.answered(admitted, result)
-                return reply(project, item, result)
-            finally:
-                self._door.leave(admitted)
+    def handlers(self) -> dict[str, Handler]:
+        """Path → handler of its POST."""
+        return {path: partial(self._handle, route) for path, route in self.routes.items()}
 
-        return handle
+    def enter(self, route: Route, sent: Mapping[bytes, bytes], *, declared_bytes: int | None) -> Passage:
+        """Lets a request in by its headers, none of which is repeated. Raises 401, 403, 503."""
+        key, project = self._open(sent.get(b"x-api-key", b""))
+        admitted = self._door.enter(key.project_id, declared_bytes)
+        return Passage(route, key, project, self._door, admitted)
 
-    def _open(self, request: Request) -> tuple[KeyFact, ProjectFact]:
-        """What the key opens, from the headers alone. Raises 401, 403, 429; 503 if the project is unknown."""
-        sent = request.sent.get(b"x-api-key", b"").strip(b" \t")  # RFC 9110 5.5; the parser leaves it on
-        repeated = request.repeats(b"x-api-key")
-        if not sent and not repeated:
-            if self._rate is not None:
-                self._rate.check_address(request.client_address)
+    async def _handle(self, route: Route, request: Request) -> Answer:
+        self._check_headers(request)
+        sent = request.sent
+        passage = self.enter(route, sent, declared_bytes=request.declared_bytes(self.max_body_bytes))
+        try:
+            if self.rate is not None and not self.rate.take(passage.key.key_id):
+                await self.rate.ask(passage.key.key_id)
+            body = await self._body(request, passage.admitted)
+            if len(body) > LARGE_BYTES:
+                item = await asyncio.to_thread(passage.item, body, sent, request.traceparent)
+            else:
+                item = passage.item(body, sent, request.traceparent)
+            result = await self.appender.append(item, size_bytes=len(body))
+            return passage.answer(item, result)
+        finally:
+            passage.leave()
+
+    def _check_headers(self, request: Request) -> None:
+        """What only a request can have that was not plain. Raises 400, 403, 429."""
+        if request.repeats(b"x-api-key"):
+            raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
+        if request.repeats(b"idempotency-key"):
+            raise InvalidInput(detail="more than one Idempotency-Key")
+        if self.rate is not None and not request.sent.get(b"x-api-key"):
+            self.rate.check_address(request.client_address)
+
+    def _open(self, sent_key: bytes) -> tuple[KeyFact, ProjectFact]:
+        """What the key opens. Raises 401, 403; 503 while the project is unknown."""
+        sent_key = sent_key.strip(b" \t")  # RFC 9110 5.5; the parser leaves it on
+        if not sent_key:
             raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_API_KEY)
-        key = None if repeated else self._directory.key(sha256(sent).digest())
+        key = self._directory.key(sha256(sent_key).digest())
         if key is None or key.region != self._region:
             raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
         project = self._directory.project(key.project_id)
@@ -117,7 +183,7 @@ class Ingestion:
         encoding = request.sent.get(b"content-encoding", b"")
         if encoding and request.repeats(b"content-encoding"):
             raise InvalidInput(ErrorReason.ERROR_REASON_UNSUPPORTED_ENCODING)
-        body = await request.body(limit_bytes=self._max_body_bytes, hold=partial(self._door.grow, admitted))
+        body = await request.body(limit_bytes=self.max_body_bytes, hold=partial(self._door.grow, admitted))
         if encoding:
             body = await self._plain(body, encoding)
             self._door.grow(admitted, len(body))
@@ -125,25 +191,14 @@ class Ingestion:
 
     async def _plain(self, body: bytes, encoding: bytes) -> bytes:
         """Decompressed; a body that grows large, begun again in a thread."""
-        limit_bytes = self._max_body_bytes
+        limit_bytes = self.max_body_bytes
         try:
-            return decompress(body, encoding, limit_bytes=min(limit_bytes, _LARGE_BYTES))
+            return decompress(body, encoding, limit_bytes=min(limit_bytes, LARGE_BYTES))
         except InvalidInput as refused:
             too_large = refused.reason == ErrorReason.ERROR_REASON_BODY_TOO_LARGE
-            if not too_large or limit_bytes <= _LARGE_BYTES:
+            if not too_large or limit_bytes <= LARGE_BYTES:
                 raise
         return await asyncio.to_thread(decompress, body, encoding, limit_bytes=limit_bytes)
-
-
-def _add_headers(request: Request, item: AppendItem) -> None:
-    if agent := request.sent.get(b"user-agent"):
-        item.user_agent = agent.decode("latin-1")
-    if once := request.sent.get(b"idempotency-key"):
-        if request.repeats(b"idempotency-key"):
-            raise InvalidInput(detail="more than one Idempotency-Key")
-        item.idempotency_key = once.decode("latin-1")
-    if request.traceparent:
-        item.traceparent = request.traceparent
 
 
 def _nothing_left(result: AppendResult) -> bool:

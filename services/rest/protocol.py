@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from http import HTTPStatus
+from typing import ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -11,15 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mesh.errors import InvalidInput, SankofaError, Unavailable
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.connections import Connections, Stage
+from services.rest.express import Express, ExpressCycle
 from services.rest.lingering import LingeringTransport
 from services.rest.responses import RequestIds, error_answer
-
-_PHRASES: Final = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}
 
 
 class PublicProtocol(HttpToolsProtocol):
@@ -28,6 +23,7 @@ class PublicProtocol(HttpToolsProtocol):
     region: ClassVar[str] = ""
     ids: ClassVar[RequestIds]
     open: ClassVar[Connections]
+    express: ClassVar[Express | None] = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """What the application sends goes out over a transport that lingers."""
@@ -43,6 +39,9 @@ class PublicProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It counts no more."""
         self.open.leave(self)
+        cycle = self.cycle
+        if isinstance(cycle, ExpressCycle) and cycle.more_body:
+            cycle.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -104,13 +103,37 @@ class PublicProtocol(HttpToolsProtocol):
         if too_large or len(self.headers) > limits.max_headers:
             self._refusal = InvalidInput(ErrorReason.ERROR_REASON_HEADERS_TOO_LARGE)
             raise httptools.HttpParserError
-        super().on_headers_complete()
+        plain = self.express.board(self) if self.express and not self._lingering.lingering else None
+        if plain is None:
+            super().on_headers_complete()
+        else:
+            self.scope["method"] = "POST"
+            self.cycle = plain  # type: ignore[assignment]
+            plain.begin()
         self.headers = []  # where trailers go, which are no headers (RFC 9110, 6.5.1)
 
+    def on_body(self, body: bytes) -> None:
+        """A plain request's is short, and held as it comes."""
+        cycle: object = self.cycle
+        if isinstance(cycle, ExpressCycle):
+            cycle.take(body)
+        else:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
-        """Nothing is complete that is read again."""
-        if not self.parser.should_upgrade():
+        """Nothing is complete that is read again; a plain request goes on from here."""
+        cycle: object = self.cycle
+        if isinstance(cycle, ExpressCycle):
+            cycle.complete()
+        elif not self.parser.should_upgrade():
             super().on_message_complete()
+
+    def express_answer(self, answer: bytes, *, close: bool) -> None:
+        """Writes the answer to a plain request."""
+        self._wire.write(answer)
+        self.on_response_complete()
+        if close:
+            self.transport.close()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that has sent all it will is answered; one that breaks off in a request is not."""
@@ -134,21 +157,20 @@ class PublicProtocol(HttpToolsProtocol):
             return
         self.refuse(self._refusal or InvalidInput(ErrorReason.ERROR_REASON_INVALID_REQUEST))
 
-    def refuse(self, error: SankofaError) -> None:
+    def refuse(self, error: SankofaError, request_id: bytes = b"") -> None:
         """Answers in place of the application, if it has not, and ends the connection."""
         cycle = self.cycle
         if cycle is None or not (cycle.more_body and cycle.response_complete):
-            self.transport.write(self._refusal_of(error))
+            self.transport.write(self._refusal_of(error, request_id or self.ids.of(None)))
         self._lingering.linger()
         if cycle is not None and not cycle.response_complete:  # the application hears that nobody waits
             cycle.disconnected = True
             cycle.message_event.set()
 
-    def _refusal_of(self, error: SankofaError) -> bytes:
-        request_id = self.ids.of(None)
+    def _refusal_of(self, error: SankofaError, request_id: bytes) -> bytes:
         answer = error_answer(error, request_id=request_id, close=True)
         lines = [
-            f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}",
+            f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
             f"x-sankofa-region: {self.region}",
             f"x-request-id: {request_id.decode('ascii')}",
             *(f"{name.decode('ascii')}: {value.decode('ascii')}" for name, value in answer.headers),

@@ -23,6 +23,7 @@ from mesh.identity import Credentials, Identity
 from mesh.regions import GLOBAL
 from mesh.tasks import background
 from services.rest.connections import Connections, Patience
+from services.rest.express import Express
 from services.rest.protocol import PublicProtocol
 from services.rest.responses import RequestIds
 
@@ -42,15 +43,16 @@ class RestServer:
         public_address: str,
         edge_address: str = "",
         patience: Patience | None = None,
+        express: Express | None = None,
     ) -> None:
         region = credentials.identity.region
         bounds = patience or Patience()
         self._connections = [Connections(bounds)]
-        public = _config(app, _protocol(PublicProtocol, region, self._connections[0]), bounds)
+        public = _config(app, _protocol(PublicProtocol, region, self._connections[0], express), bounds)
         self._listeners = [HttpListener(public, public_address)]
         if edge_address:
             self._connections.append(Connections(bounds))
-            edge = _config(app, _protocol(_EdgeProtocol, region, self._connections[1]), bounds)
+            edge = _config(app, _protocol(_EdgeProtocol, region, self._connections[1], express), bounds)
             edge.ssl_context_factory = lambda _config, _default: edge_tls(credentials)
             self._listeners.append(HttpListener(edge, edge_address))
         self._watching = AsyncExitStack()
@@ -112,9 +114,12 @@ def _peer(transport: asyncio.Transport) -> Identity | None:
     return None
 
 
-def _protocol(base: type[PublicProtocol], region: str, connections: Connections) -> type[PublicProtocol]:
+def _protocol(
+    base: type[PublicProtocol], region: str, connections: Connections, express: Express | None
+) -> type[PublicProtocol]:
     """uvicorn makes one protocol per connection from a class, so what they share is on the class."""
-    return type(base.__name__, (base,), {"region": region, "ids": RequestIds(), "open": connections})
+    shared = {"region": region, "ids": RequestIds(), "open": connections, "express": express}
+    return type(base.__name__, (base,), shared)
 
 
 def _config(app: ASGIApp, protocol: type[PublicProtocol], patience: Patience) -> uvicorn.Config:

@@ -176,6 +176,7 @@ async def start_shim(
         public_address="127.0.0.1:0",
         edge_address="127.0.0.1:0",
         patience=config.patience(),
+        express=app.express,
     )
     await server.start()
     stack.push_async_callback(server.drain, 1.0)

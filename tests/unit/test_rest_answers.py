@@ -123,7 +123,7 @@ def _served() -> set[tuple[str, str]]:
         max_body_bytes=1,
         max_operations=1,
     )
-    found = {(path, "POST") for path in ingestion.routes()}
+    found = {(path, "POST") for path in ingestion.routes}
     for route in (route for room in rooms for route in room.routes()):
         path = route.path.replace(":path}", "}")
         found |= {(path, method) for method in (route.methods or set()) - {"HEAD"}}
