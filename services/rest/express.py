@@ -1,9 +1,9 @@
 """The short way of plain ingestion requests: from the parser to the coalescer and back, without a task.
 
-Plain is a POST to an ingestion path on a connection that stays open, of a length that is said and small, that
-brings no header which needs more than a look (`_SPECIAL`) and is not sampled for a trace: nearly all of them.
-Everything else goes through the ASGI application (app.py). The rules are the same object either way
-(ingestion.py), and so are the answers, byte for byte: a test sends each request both ways.
+Plain is a POST to an ingestion path, of a length that is said and small, that brings no header which needs
+more than a look (`_SPECIAL`) and is not sampled for a trace: nearly all of them. Everything else goes through
+the ASGI application (app.py). The rules are the same object either way (ingestion.py), and so are the answers,
+byte for byte: a test sends each request both ways.
 """
 
 from __future__ import annotations
@@ -68,8 +68,6 @@ class Express:
             return None
         if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        if not parser.should_keep_alive():
-            return None
         if self._trace_ratio and random.random() < self._trace_ratio:
             protocol.scope["sankofa.sampled"] = True  # type: ignore[typeddict-unknown-key]
             return None
@@ -79,11 +77,14 @@ class Express:
             return ExpressCycle(self, protocol, sent, refusal)
         except Exception:  # a defect: the long way meets it too, logs it and answers 500
             return None
-        rate = self.ingestion.rate
-        if rate is not None and not rate.take(passage.key.key_id):
-            passage.leave()  # more has to be asked for, and waited for
-            return None
-        return ExpressCycle(self, protocol, sent, passage)
+        try:
+            if self.ingestion.in_budget(passage):
+                return ExpressCycle(self, protocol, sent, passage)
+        except SankofaError as refusal:
+            passage.leave()
+            return ExpressCycle(self, protocol, sent, refusal)
+        passage.leave()
+        return None  # more has to be asked for, and waited for
 
 
 class ExpressCycle:
@@ -117,7 +118,8 @@ class ExpressCycle:
         self._item: AppendItem | None = None
         self._passage = decided if isinstance(decided, Passage) else None
         self._refused = decided if isinstance(decided, SankofaError) else None
-        self.keep_alive = self.more_body = True
+        self.keep_alive = protocol.parser.should_keep_alive()
+        self.more_body = True
         self.disconnected = self.response_complete = False
 
     @property

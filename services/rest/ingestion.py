@@ -117,7 +117,7 @@ class Ingestion:
         self._region = region
         self._directory = directory
         self._door = door
-        self.rate = rate
+        self._rate = rate
         self.appender = appender
         self.max_body_bytes = max_body_bytes
         self.routes = {
@@ -137,13 +137,17 @@ class Ingestion:
         admitted = self._door.enter(key.project_id, declared_bytes)
         return Passage(route, key, project, self._door, admitted)
 
+    def in_budget(self, passage: Passage) -> bool:
+        """Takes one from the key's budget; False where more has to be asked for. Raises 429."""
+        return self._rate is None or self._rate.take(passage.key.key_id)
+
     async def _handle(self, route: Route, request: Request) -> Answer:
         self._check_headers(request)
         sent = request.sent
         passage = self.enter(route, sent, declared_bytes=request.declared_bytes(self.max_body_bytes))
         try:
-            if self.rate is not None and not self.rate.take(passage.key.key_id):
-                await self.rate.ask(passage.key.key_id)
+            if self._rate is not None and not self.in_budget(passage):
+                await self._rate.ask(passage.key.key_id)
             body = await self._body(request, passage.admitted)
             if len(body) > LARGE_BYTES:
                 item = await asyncio.to_thread(passage.item, body, sent, request.traceparent)
@@ -160,8 +164,8 @@ class Ingestion:
             raise Forbidden(ErrorReason.ERROR_REASON_INVALID_API_KEY)
         if request.repeats(b"idempotency-key"):
             raise InvalidInput(detail="more than one Idempotency-Key")
-        if self.rate is not None and not request.sent.get(b"x-api-key"):
-            self.rate.check_address(request.client_address)
+        if self._rate is not None and not request.sent.get(b"x-api-key"):
+            self._rate.check_address(request.client_address)
 
     def _open(self, sent_key: bytes) -> tuple[KeyFact, ProjectFact]:
         """What the key opens. Raises 401, 403; 503 while the project is unknown."""
