@@ -2,7 +2,7 @@
 
 Plain is a POST to an ingestion path, of a length that is said and small, that brings no header which needs
 more than a look (`_SPECIAL`) and is not sampled for a trace: nearly all of them. Everything else goes through
-the ASGI application (app.py). The rules are the same object either way (ingestion.py), and so are the answers,
+the ASGI application (app.py). The rules are one object either way (ingestion.py), and so are the answers,
 byte for byte: a test sends each request both ways.
 """
 
