@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -17,10 +19,10 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writer_busy_linger_ms: int = 1_000
     """The same where hundreds of rows wait: fewer and larger inserts leave the engine less to merge."""
 
-    project_share: float = 0.8
+    project_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.8
     """The part of the log's bound that one project may hold while no other wants any; docs/pressure.md."""
 
-    max_frames: int = 4
+    max_frames: Annotated[int, msgspec.Meta(ge=1)] = 4
     """Frames that are read at once, 64 MiB each at most; the next one waits its turn."""
 
     span_queue: int = 50_000

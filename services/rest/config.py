@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from services.rest.connections import Patience
@@ -56,10 +58,10 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_inflight_bytes: int = 256 * 1024 * 1024
     """Bodies of those requests together, decompressed."""
 
-    project_share: float = 0.8
+    project_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.8
     """The part of those bounds that one project may hold while no other wants any; docs/pressure.md."""
 
-    rate_limit_per_minute: int = 500
+    rate_limit_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 500
     """Ingestion requests of one key, in all REST processes of the region together, and of one address without
     a key, in this process; the next one gets 429. 0: no limit."""
 
@@ -74,6 +76,11 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     trace_ratio: float = 0.01
     """Share of the requests without a trace context of their own for which a span is begun."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a body of the largest size would never be let in."""
+        if self.max_body_bytes > self.project_share * self.max_inflight_bytes:
+            raise ValueError("max_body_bytes is more than one project may hold of max_inflight_bytes")
 
     def patience(self) -> Patience:
         """What one connection may take."""

@@ -33,6 +33,9 @@ Reply: TypeAlias = Callable[[ProjectFact, AppendItem, AppendResult], Answer]
 LARGE_BYTES: Final = 256 * 1024
 """Bodies, some 5 ms of work: larger ones are read in a thread, so that the shim's other clients go on."""
 
+_DECOMPRESSED_AT_ONCE: Final = 4
+"""How large a compressed body is shows only when it is in memory: so many are, besides those held."""
+
 _TRACKED: Final = answer(b'{"ok":true,"commands":[]}')
 _STORED: Final = answer()
 _DISCARDED: Final = answer(b'{"ok":true,"status":"discarded"}', 202)
@@ -120,6 +123,7 @@ class Ingestion:
         self._rate = rate
         self.appender = appender
         self.max_body_bytes = max_body_bytes
+        self._decompressing = asyncio.Semaphore(_DECOMPRESSED_AT_ONCE)
         self.routes = {
             "/api/v1/track": Route(partial(single, TrackBody), _track_reply),
             "/api/v1/people": Route(partial(single, PeopleBody), _stored_reply),
@@ -189,8 +193,9 @@ class Ingestion:
             raise InvalidInput(ErrorReason.ERROR_REASON_UNSUPPORTED_ENCODING)
         body = await request.body(limit_bytes=self.max_body_bytes, hold=partial(self._door.grow, admitted))
         if encoding:
-            body = await self._plain(body, encoding)
-            self._door.grow(admitted, len(body))
+            async with self._decompressing:
+                body = await self._plain(body, encoding)
+                self._door.grow(admitted, len(body))
         return body
 
     async def _plain(self, body: bytes, encoding: bytes) -> bytes:
