@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import mmap
+import os
 import secrets
 import struct
 import time
@@ -55,7 +56,12 @@ class Ledger:
         unborn = folder / f".{self.instance_id}"
         self._file = unborn.open("w+b")
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._file.truncate(_SLOT_BYTES * (1 + _SLOTS))
+        try:
+            # Every block at once: the first touch of one that a full disk has no room for is a SIGBUS.
+            os.posix_fallocate(self._file.fileno(), 0, _SLOT_BYTES * (1 + _SLOTS))
+        except OSError:
+            unborn.unlink()
+            raise
         self._map = mmap.mmap(self._file.fileno(), 0)
         self._offsets: dict[EdgeKey, int] = {}
         head = {

@@ -38,6 +38,13 @@ def test_the_counts_of_a_killed_process_are_read_whole_and_closed(tmp_path: Path
     assert [(edge.rpc, edge.requests) for edge in final.edges] == [(KEY.rpc, 7)]
 
 
+def test_a_ledger_has_every_block_on_disk_before_anything_is_counted(tmp_path: Path) -> None:
+    """Before: a process of a region died of SIGBUS when it counted a new edge on a full disk."""
+    open_ledger(tmp_path)
+    (file,) = tmp_path.glob("*.ledger")
+    assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
+
+
 def test_a_process_that_lives_is_no_orphan(tmp_path: Path) -> None:
     first, second = open_ledger(tmp_path), open_ledger(tmp_path)
     assert (list(first.orphans()), list(second.orphans())) == ([], [])
