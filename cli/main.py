@@ -123,6 +123,23 @@ def sweep(data_dir: Path, marker: str) -> None:
     _run(run_sweep(data_dir.resolve(), marker))
 
 
+@main.command()
+@click.option("--minutes", default=5.0, show_default=True, help="How long the mesh is broken.")
+@click.option("--seed", default=1, show_default=True, help="The same seed, the same schedule.")
+@click.option("--keep", is_flag=True, help="Do not delete the mesh's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def chaos(minutes: float, seed: int, keep: bool, as_json: bool) -> None:
+    """Kills, stops and starves a mesh of its own under load, then compares what was said with what is there.
+
+    Exit code 1 where anything was lost, doubled, stored by half, altered or stored elsewhere, or did not come
+    back. Ends only processes that it has started. Ctrl-C ends it early; the comparison is still made.
+    """
+    from cli.chaos.run import run_chaos
+    from cli.commands import wide_console
+
+    _run(run_chaos(minutes=minutes, seed=seed, keep=keep, json=as_json, console=wide_console()))
+
+
 @main.group()
 def bench() -> None:
     """Measures what the mesh does per second, beside its floor."""
