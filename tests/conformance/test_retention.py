@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from services.ingest.retention import RetentionKeeper
+from services.ingest.retention import RetentionKeeper, start_retention
 from services.ingest.writer import Writer
 from storage.analytics.engine import Engine
 from storage.analytics.guard import StoreGuard
@@ -25,6 +27,8 @@ from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 from storage.records.projects import ProjectRecord
 from storage.records.records import Records
+from tests.support.cells import until
+from tests.support.clickhouse.server import ClickHouse
 
 pytestmark = [pytest.mark.disk]
 
@@ -179,6 +183,56 @@ async def test_events_from_before_there_was_a_retention_stay_until_it_is_changed
 async def _as_an_upgrade_left_it(records: Records, project_id: str) -> None:
     async with records._database.write() as connection:
         await connection.exec_driver_sql("UPDATE projects SET older_events_stay = true")
+
+
+async def test_what_has_expired_leaves_the_disk_although_nobody_asks(engine: Engine) -> None:
+    """The first TTL merge of a partition comes at once: this month of years ago is this test's alone."""
+    project_id = f"proj_{uuid.uuid4().hex}"
+    store(engine, event(project_id, age_days=3_000, days=30))
+
+    async def gone() -> bool:
+        sql = "SELECT count() FROM events WHERE project_id = {p:String}"
+        return await engine.query(sql, {"p": project_id}) == [(0,)]
+
+    await until(gone)
+
+
+async def test_the_keeper_looks_again_and_again_also_after_the_store_was_away(
+    clickhouse: ClickHouse, records: Records
+) -> None:
+    served = Engine.server(clickhouse.url, region=REGION)
+    project_id = await new_project(records, 90)
+    store(served, event(project_id, age_days=1, days=90))
+    async with AsyncExitStack() as stack:
+        stack.callback(served.close)
+        start_retention(grants=records.projects, engine=served, every_s=0.05, stack=stack)
+        for days in (30, 60):
+            await records.projects.set_retention({project_id: days})
+
+            async def met(days: int = days) -> bool:
+                return await shown(served, project_id) == [("evt_1", days)]
+
+            await until(met)
+            clickhouse.kill()
+            await asyncio.to_thread(clickhouse.start)
+
+
+async def test_a_mutation_that_fails_is_waited_for_and_named_in_the_log(
+    engine: Engine, records: Records, keeper: RetentionKeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    project_id = await new_project(records, 7)
+    store(engine, event(project_id, age_days=1, days=30))
+    engine.writer().command(
+        "ALTER TABLE events UPDATE event_name = toString(throwIf(project_id = {p:String})) "
+        "WHERE project_id = {p:String} SETTINGS mutations_sync = 0",
+        {"p": project_id},
+    )
+    looking = asyncio.create_task(keeper.once())
+    await until(lambda: "see system.mutations" in caplog.text)
+    assert not looking.done()
+    engine.writer().command("KILL MUTATION WHERE table = 'events' AND NOT is_done SYNC")
+    await looking
+    assert await shown(engine, project_id) == [("evt_1", 7)]
 
 
 @pytest.mark.parametrize("days", [30_000, 65_535])
