@@ -4,30 +4,39 @@
 
 In doubt are the rows that a former run may have inserted beyond the cursor, and those of a batch whose insert
 did not say how it ended. Looking is cheap, and only done in doubt.
+
+An erasure ends the batch before it. It is carried out when the cursor stands right before it: rows that are
+erased are never looked for again, and rows after it are not there yet.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from mesh.errors import CrossingRefused
+from services.ingest.erasing import Erasures
+from services.ingest.inserting import FIRST_PAUSE_S, Inserter, Suspicion, cause_of, lasting
 from storage.analytics.engine import Engine
-from storage.analytics.errors import RowsRefused
+from storage.analytics.erasing import Eraser
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
 from storage.log import Block, DurableLog, Record, Table
-from storage.log.blocks import count, halves, only, records
+from storage.log.blocks import only, records
 
 ORDER: Final = (Table.ALIASES, Table.PEOPLE, Table.EVENTS)
-FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 2.0
 SMALLEST_BATCH: Final = 500
 BUSY_ROWS: Final = 500
 """Rows that are worth waiting for more: a row of a small insert costs three times as much (measured)."""
+
+SHRED_EVERY: Final = timedelta(seconds=60)
+"""What erased rows left in the log's file is overwritten so often at most: all of the file is written."""
 
 _IDLE_S: Final = 0.1
 
@@ -57,22 +66,26 @@ class Writer:
         batch_rows: int = 50_000,
         linger: timedelta = timedelta(milliseconds=250),
         busy_linger: timedelta = timedelta(),
+        shred_every: timedelta = SHRED_EVERY,
         on_stored: Callable[[list[Block]], None] = lambda _: None,
         step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._log_store = log
         self._guard = guard
-        self._sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
         self._batch_rows = self._most_rows = batch_rows
         self._linger_s = linger.total_seconds()
         self._busy_linger_s = max(linger, busy_linger).total_seconds()
         self._on_stored = on_stored
         self._step = step
-        self._doubt_until: int | None = None
-        self._settled = False
         self._stopping, self._now = threading.Event(), threading.Event()
         self._stored = threading.Condition()
         self._stats = WriterStats(0, 0, 0, 0, 0, "")
+        sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
+        self._inserter = Inserter(sink=sink, bury=self._bury, step=step, wait=self._now.wait)
+        self._erasures = Erasures(log=log, eraser=Eraser(handle=engine.writer()))
+        self._suspicion = Suspicion()
+        self._shred_every_s = shred_every.total_seconds()
+        self._shred_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -113,23 +126,19 @@ class Writer:
 
     def _one_batch(self) -> bool:
         """False when asked to stop and nothing is left."""
-        if not self._settled:
-            self._sink.settle()  # as often as it takes: a look before it is done tells nothing
-            self._settled = True
-        if self._doubt_until is None:
-            self._recover()
+        self._inserter.recover(self._log_store.cursor())
+        self._shred()
         batch = self._next_batch()
         if not batch:
             return not self._stopping.is_set()
         self._step("read")
-        self._store(batch)
-        self._commit(batch)
+        erasing = batch[0].table is Table.ERASURES
+        if erasing:
+            self._erase(batch)
+        else:
+            self._store(batch)
+        self._commit(batch, erased=erasing)
         return True
-
-    def _recover(self) -> None:
-        cursor = self._log_store.cursor()
-        self._doubt_until = self._sink.horizon(cursor)
-        self._step("recovered")
 
     def _next_batch(self) -> list[Block]:
         cursor = self._log_store.cursor()
@@ -139,7 +148,7 @@ class Writer:
             full = cursor + self._batch_rows - 1
             if not self._log_store.wait_for(full, self._linger_s) and self._lag() >= BUSY_ROWS:
                 self._log_store.wait_for(full, self._busy_linger_s - self._linger_s)
-        return self._log_store.read(cursor, self._batch_rows)
+        return _until_an_order(self._log_store.read(cursor, self._batch_rows))
 
     def _lag(self) -> int:
         return self._log_store.stats().lag
@@ -149,11 +158,28 @@ class Writer:
             admitted = self._admitted(batch)
             for table in ORDER:
                 if blocks := [block for block in admitted if block.table is table]:
-                    self._insert(table, blocks)
+                    self._inserter.insert(table, blocks)
         except Exception:
-            self._doubt_until = max(self._doubt_until or 0, batch[-1].last)
-            self._settled = False
+            self._inserter.doubt(batch[-1].last)
             raise
+        self._stats = self._stats._replace(rows=self._inserter.rows)
+
+    def _erase(self, batch: list[Block]) -> None:
+        """Orders alone, one after the other; one that can't be carried out is a dead letter like a row."""
+        for order in records(self._admitted(batch)):
+            self._step("erasing")
+            try:
+                self._erasures.carry_out(order)
+            except Exception as error:
+                if lasting(error) or not self._suspicion.confirmed(order.seq, cause_of(error)):
+                    raise
+                self._bury(order, cause_of(error))
+            self._step("erased")
+
+    def _shred(self) -> None:
+        if time.monotonic() >= self._shred_at:
+            self._log_store.shred()
+            self._shred_at = time.monotonic() + self._shred_every_s
 
     def _admitted(self, batch: list[Block]) -> list[Block]:
         """Without the rows of projects that are not pinned here, and those that are dead letters already."""
@@ -169,27 +195,6 @@ class Writer:
             self._bury(record, refused[record.project_id], refused=1)
         return [block for block in blocks if block.project_id not in refused]
 
-    def _insert(self, table: Table, blocks: list[Block]) -> None:
-        """One insert, in doubt of what is missing; a refused one is halved until the bad row is alone."""
-        if blocks[0].seq <= (self._doubt_until or 0):
-            blocks = self._sink.missing(table, blocks)
-            self._step(f"looked:{table.value}")
-        if not blocks:
-            return
-        self._step(f"inserting:{table.value}")
-        try:
-            self._sink.insert(table, blocks)
-        except RowsRefused as refusal:
-            if count(blocks) == 1:
-                self._bury(next(records(blocks)), refusal.cause)
-                return
-            self._doubt_until = max(self._doubt_until or 0, blocks[-1].last)
-            for half in halves(blocks):
-                self._insert(table, half)
-            return
-        self._stats = self._stats._replace(rows=self._stats.rows + count(blocks))
-        self._step(f"inserted:{table.value}")
-
     def _bury(self, record: Record, reason: str, refused: int = 0) -> None:
         self._log_store.dead_letter(record, reason)
         stats = self._stats
@@ -197,10 +202,10 @@ class Writer:
         _log.warning("row %d of %s became a dead letter: %s", record.seq, record.project_id, reason)
         self._step("buried")
 
-    def _commit(self, batch: list[Block]) -> None:
+    def _commit(self, batch: list[Block], *, erased: bool) -> None:
         self._step("committing")
         with self._stored:
-            self._log_store.commit(batch[-1].last)
+            self._log_store.commit(batch[-1].last, erased=erased)
             self._stored.notify_all()
         self._on_stored(batch)
         self._batch_rows = min(self._batch_rows * 2, self._most_rows)
@@ -209,8 +214,14 @@ class Writer:
 
     def _failed(self, error: Exception) -> None:
         """Smaller batches while it fails: a batch may be more than the store's memory allows."""
-        name = type(error).__name__
-        cause = getattr(error, "cause", "")
-        self._stats = self._stats._replace(failures=self._stats.failures + 1, last_error=cause or name)
+        cause = cause_of(error)
+        self._stats = self._stats._replace(failures=self._stats.failures + 1, last_error=cause)
         self._batch_rows = max(min(SMALLEST_BATCH, self._most_rows), self._batch_rows // 2)
-        _log.warning("batch not stored, trying again: %s %s", name, cause, exc_info=not cause)
+        unknown = not hasattr(error, "cause")
+        _log.warning("batch not stored, trying again: %s", cause, exc_info=unknown)
+
+
+def _until_an_order(blocks: list[Block]) -> list[Block]:
+    """Rows up to the first erasure, or erasures up to the first row."""
+    erasing = bool(blocks) and blocks[0].table is Table.ERASURES
+    return list(takewhile(lambda block: (block.table is Table.ERASURES) == erasing, blocks))

@@ -9,8 +9,8 @@ import msgspec
 
 from mesh.errors import NotFound
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.query.identities import Identities
 from services.query.pages import cursor_of, place_of
+from storage.analytics.identities import Identities
 from storage.analytics.queries import Counts, Filter, Position, Scope, StoredEvent, Trait
 
 MAX_PAGE_BYTES = 24 << 20

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,23 @@ from tests.support.engines import BACKENDS, open_engine, running_clickhouse
 LIMITS = QueryLimits(max_seconds=2, max_memory_bytes=256 << 20)
 
 
+@pytest.fixture(scope="module")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the analytics store of a module's tests has its files."""
+    return tmp_path_factory.mktemp("analytics")
+
+
 @pytest.fixture(scope="module", params=BACKENDS)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, store_folder: Path) -> Iterator[Engine]:
     """Tests of a module share it and differ by project id."""
-    with open_engine(request.param, tmp_path_factory.mktemp("analytics"), LIMITS) as opened:
+    with open_engine(request.param, store_folder, LIMITS) as opened:
         yield opened
+
+
+@pytest.fixture
+def project() -> str:
+    """Nobody else's."""
+    return f"proj_{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="module")

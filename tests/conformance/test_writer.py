@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from services.ingest.writer import Writer
@@ -16,16 +14,14 @@ from storage.analytics.engine import Engine
 from storage.analytics.errors import StoreUnavailable
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
-from storage.analytics.tables import EventRow, seconds, tail
-from storage.log import Append, Block, Record, Rows, Table
+from storage.log import Block, Record, Rows, Table
 from storage.log.blocks import only
 from storage.log.lmdb import LmdbLog
 from tests.support.old_logs import write_format_1
+from tests.support.writer_rows import REGION, append, event, stored
 
 pytestmark = [pytest.mark.disk]
 
-REGION = "eu-west-1"
-NOW_MS = 1_778_337_121_482
 POISON = Rows(Table.EVENTS, "proj_bad", [b'"timestamp_ms":"soon"}'])
 
 
@@ -34,11 +30,6 @@ def log(tmp_path: Path) -> Iterator[LmdbLog]:
     opened = LmdbLog.open(tmp_path / "log", max_bytes=64 << 20)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def project() -> str:
-    return f"proj_{uuid.uuid4().hex}"
 
 
 MakeWriter = Callable[..., Writer]
@@ -59,35 +50,6 @@ def make_writer(engine: Engine, log: LmdbLog) -> Iterator[MakeWriter]:
     yield make
     for writer in made:
         writer.stop(timedelta(seconds=5))
-
-
-def event(project: str, number: int, *, id: str = "", environment: str = "live") -> Rows:
-    row = EventRow(
-        project_id=project,
-        environment=environment,  # type: ignore[arg-type]
-        org_id="org_a",
-        id=id or f"evt_{number:021}",
-        event_name=f"event {number}",
-        distinct_id="user_1",
-        timestamp_ms=NOW_MS,
-        received_at=seconds(NOW_MS),
-        properties=msgspec.Raw(b'{"n":%d}' % number),
-        default_properties=msgspec.Raw(b"{}"),
-    )
-    return Rows(Table.EVENTS, project, [tail(row)])
-
-
-async def append(log: LmdbLog, parts: list[Rows]) -> int:
-    """Appends one request, and answers its first seq."""
-    (first,) = await log.append([Append(parts)])
-    assert isinstance(first, int)
-    return first
-
-
-async def stored(engine: Engine, project: str, *, final: bool = False) -> list[str]:
-    """Names of the project's events in order; without `final`, rows that FINAL would hide count too."""
-    sql = f"SELECT event_name FROM events {'FINAL' * final} WHERE project_id = {{p:String}} ORDER BY log_seq"
-    return [row[0] for row in await engine.query(sql, {"p": project})]
 
 
 async def test_what_is_appended_is_stored_and_leaves_the_log(

@@ -1,6 +1,7 @@
 """A cell's log, store and writer in a process that ends without a word at one step. Run by path.
 
-argv: folder, step to die at ("" for none), how often it is seen until then, entries to append first.
+argv: folder, step to die at ("" for none), how often it is seen until then, entries to append first,
+"orders" where some of these are erasures.
 ANALYTICS_URL in the environment names a ClickHouse server instead of a store in the folder.
 Prints what the store holds of this log, and the steps it took, if it lives.
 """
@@ -18,8 +19,10 @@ from typing import Any
 
 import msgspec
 
+from services.ingest.erasing import order_row
 from services.ingest.writer import Writer
 from storage.analytics.engine import Engine
+from storage.analytics.erasing import ErasureOrder
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import TABLES, AliasRow, EventRow, PeopleRow, seconds, tail
 from storage.log import Append, Rows, Table
@@ -29,12 +32,15 @@ NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
 
 
-def entries_of(count: int, first: int = 0, *, project: str = "proj_a") -> list[Rows]:
-    """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned."""
-    return [_entry(project, number) for number in range(first, first + count)]
+def entries_of(count: int, first: int = 0, *, project: str = "proj_a", orders: bool = False) -> list[Rows]:
+    """Two events of three, the rest a person and an alias in turn; one row in 50 is poisoned.
+
+    With orders, of each 50: 31 to 34 are of a person with two ids who is erased by 37, and 41 is so again.
+    """
+    return [_entry(project, number, orders and number % 50) for number in range(first, first + count)]
 
 
-def _entry(project: str, number: int) -> Rows:
+def _entry(project: str, number: int, place: int) -> Rows:
     named: dict[str, Any] = {
         "project_id": project,
         "environment": "live",
@@ -44,11 +50,18 @@ def _entry(project: str, number: int) -> Rows:
     at = seconds(NOW_MS)
     if number % 50 == 7:
         return Rows(Table.EVENTS, project, [b'"timestamp_ms":"soon"}'])
-    if number % 6 == 4:
-        row = PeopleRow(**named, received_at=at, id=f"p{number}", distinct_id="d", traits={"a": "1"})
+    if place == 37:
+        order = ErasureOrder(
+            erasure_id=f"era_{number}", project_id=project, environment="live", distinct_id="gone"
+        )
+        return Rows(Table.ERASURES, project, [order_row(order)])
+    gone = place in (31, 32, 33, 34, 41)
+    who, other = ("gone", "went") if gone else ("d", f"x{number}")
+    if place == 32 or (not gone and number % 6 == 4):
+        row = PeopleRow(**named, received_at=at, id=f"p{number}", distinct_id=who, traits={"a": "1"})
         return Rows(Table.PEOPLE, project, [tail(row)])
-    if number % 6 == 5:
-        alias = AliasRow(**named, received_at=at, id=f"a{number}", alias_id=f"x{number}", distinct_id="d")
+    if place == 33 or (not gone and number % 6 == 5):
+        alias = AliasRow(**named, received_at=at, id=f"a{number}", alias_id=other, distinct_id=who)
         return Rows(Table.ALIASES, project, [tail(alias)])
     empty = msgspec.Raw(b"{}")
     event = EventRow(
@@ -56,7 +69,7 @@ def _entry(project: str, number: int) -> Rows:
         received_at=at,
         id=f"evt_{number:021}",
         event_name="e",
-        distinct_id="d",
+        distinct_id=other if place == 34 else who,
         properties=empty,
         default_properties=empty,
     )
@@ -84,11 +97,11 @@ def open_engine(folder: Path) -> Engine:
     return Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
 
 
-async def main(folder: Path, steps: Steps, count: int) -> None:
+async def main(folder: Path, steps: Steps, count: int, *, orders: bool) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     tempfile.tempdir = str(folder / "tmp")
     log = LmdbLog.open(folder / "log")
-    entries = entries_of(count, log.stats().appended, project=log.log_id)
+    entries = entries_of(count, log.stats().appended, project=log.log_id, orders=orders)
     for at in range(0, count, 20):
         await log.append([Append(entries[at : at + 20])])
     engine = open_engine(folder)
@@ -115,4 +128,11 @@ async def main(folder: Path, steps: Steps, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Steps(sys.argv[2], int(sys.argv[3])), int(sys.argv[4])))
+    asyncio.run(
+        main(
+            Path(sys.argv[1]),
+            Steps(sys.argv[2], int(sys.argv[3])),
+            int(sys.argv[4]),
+            orders="orders" in sys.argv,
+        )
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.query.identities import Identities
+from storage.analytics.identities import Identities
 
 ids = st.sampled_from("abcdefgh")
 aliases = st.lists(st.tuples(ids, ids), max_size=20)
