@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from mesh.allowlists import AllowLists
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.environment_pb2 import Environment
 
@@ -59,6 +60,8 @@ class ProjectFact:
     state: str
     retention_days: int = 0
     """Days after its receipt that a new event is kept; 0: for ever, nobody has said yet."""
+    allow_lists: AllowLists | None = None
+    """Where its events may come from; None: from anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

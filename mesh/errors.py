@@ -180,6 +180,8 @@ TABLE: dict[int, Wire] = {
         ("INVALID_TOKEN", Unauthenticated, _UNAUTH, 401, "Invalid or expired token"),
         ("LOGIN_FAILED", Unauthenticated, _UNAUTH, 401, "Wrong e-mail or password"),
         ("PERMISSION_DENIED", Forbidden, _DENIED, 403, "Permission denied"),
+        ("UNAUTHORIZED_ORIGIN", Forbidden, _DENIED, 403, "Unauthorized Origin"),
+        ("UNAUTHORIZED_IP", Forbidden, _DENIED, 403, "Unauthorized IP Address"),
         ("ACCESS_STALE", Unavailable, _AWAY, 503, _BUSY),
         ("NOT_FOUND", NotFound, _MISSING, 404, "Not found"),
         ("PROJECT_NOT_FOUND", NotFound, _MISSING, 404, "Project not found"),

@@ -72,7 +72,7 @@ class Express:
             protocol.scope["sankofa.sampled"] = True  # type: ignore[typeddict-unknown-key]
             return None
         try:
-            passage = self.ingestion.enter(route, sent, declared_bytes=int(length))
+            passage = self.ingestion.enter(route, protocol.scope, sent, declared_bytes=int(length))
         except SankofaError as refusal:
             return ExpressCycle(self, protocol, sent, refusal)
         except Exception:  # a defect: the long way meets it too, logs it and answers 500

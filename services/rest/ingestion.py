@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from mesh.allowlists import AllowLists
 from mesh.directory import Directory, KeyFact, ProjectFact
 from mesh.errors import Forbidden, InvalidInput, SankofaError, Unauthenticated, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendResult
@@ -24,7 +25,7 @@ from services.rest.admission import Admitted, Door
 from services.rest.decompress import decompress
 from services.rest.payloads import AliasBody, PeopleBody, TrackBody, batch, single
 from services.rest.rate import RateLimit
-from services.rest.requests import Handler, Request
+from services.rest.requests import Handler, Request, client_address
 from services.rest.responses import Answer, answer
 
 Parse: TypeAlias = Callable[[bytes, AppendItem], None]
@@ -135,9 +136,18 @@ class Ingestion:
         """Path → handler of its POST."""
         return {path: partial(self._handle, route) for path, route in self.routes.items()}
 
-    def enter(self, route: Route, sent: Mapping[bytes, bytes], *, declared_bytes: int | None) -> Passage:
+    def enter(
+        self,
+        route: Route,
+        scope: Mapping[str, Any],
+        sent: Mapping[bytes, bytes],
+        *,
+        declared_bytes: int | None,
+    ) -> Passage:
         """Lets a request in by its headers, none of which is repeated. Raises 401, 403, 503."""
         key, project = self._open(sent.get(b"x-api-key", b""))
+        if project.allow_lists is not None:
+            _check_source(project.allow_lists, scope, sent)
         admitted = self._door.enter(key.project_id, declared_bytes)
         return Passage(route, key, project, self._door, admitted)
 
@@ -148,7 +158,8 @@ class Ingestion:
     async def _handle(self, route: Route, request: Request) -> Answer:
         self._check_headers(request)
         sent = request.sent
-        passage = self.enter(route, sent, declared_bytes=request.declared_bytes(self.max_body_bytes))
+        declared_bytes = request.declared_bytes(self.max_body_bytes)
+        passage = self.enter(route, request.scope, sent, declared_bytes=declared_bytes)
         try:
             if self._rate is not None and not self.in_budget(passage):
                 await self._rate.ask(passage.key.key_id)
@@ -169,7 +180,7 @@ class Ingestion:
         if request.repeats(b"idempotency-key"):
             raise InvalidInput(detail="more than one Idempotency-Key")
         if self._rate is not None and not request.sent.get(b"x-api-key"):
-            self._rate.check_address(request.client_address)
+            self._rate.check_address(client_address(request.scope, request.sent))
 
     def _open(self, sent_key: bytes) -> tuple[KeyFact, ProjectFact]:
         """What the key opens. Raises 401, 403; 503 while the project is unknown."""
@@ -208,6 +219,16 @@ class Ingestion:
             if not too_large or limit_bytes <= LARGE_BYTES:
                 raise
         return await asyncio.to_thread(decompress, body, encoding, limit_bytes=limit_bytes)
+
+
+def _check_source(lists: AllowLists, scope: Mapping[str, Any], sent: Mapping[bytes, bytes]) -> None:
+    """By the page that sends, where one does, else by the address. Raises Forbidden."""
+    origin = sent.get(b"origin")
+    if origin is not None:
+        if not lists.allow_origin(origin.decode("latin-1")):
+            raise Forbidden(ErrorReason.ERROR_REASON_UNAUTHORIZED_ORIGIN)
+    elif not lists.allow_address(client_address(scope, sent)):
+        raise Forbidden(ErrorReason.ERROR_REASON_UNAUTHORIZED_IP)
 
 
 def _nothing_left(result: AppendResult) -> bool:

@@ -24,12 +24,14 @@ from mesh.errors import (
 )
 from mesh.tokens import USER, verify
 from sankofa.ingest.v1.project_pb2 import (
+    AllowList,
     ArchiveProjectRequest,
     GetProjectRequest,
     MintKeyRequest,
     ProvisionRequest,
     ProvisionResponse,
     RevokeKeyRequest,
+    SetAllowListsRequest,
 )
 from sankofa.org.v1.org_pb2 import (
     AuthorizeCreateRequest,
@@ -95,7 +97,14 @@ class ProjectChange(msgspec.Struct):
     """PATCH /api/v1/projects/{project_id}. Days None: as many as the plan grants."""
 
     retention_days: int | msgspec.UnsetType | None = msgspec.UNSET
+    authorized_domains: list[str] | msgspec.UnsetType = msgspec.UNSET
+    authorized_ips: list[str] | msgspec.UnsetType = msgspec.UNSET
     region: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+    def lists(self) -> dict[str, AllowList]:
+        """The allow-lists that are to be set."""
+        sent = {"authorized_domains": self.authorized_domains, "authorized_ips": self.authorized_ips}
+        return {name: AllowList(entries=each) for name, each in sent.items() if each is not msgspec.UNSET}
 
 
 class Management:
@@ -185,15 +194,19 @@ class Management:
         return reply({"ok": True, "project": render.project(got.project)})
 
     async def change_project(self, http: HttpRequest) -> Response:
-        """Has the primary region set how long its events are kept. Its own region never changes."""
+        """Sets where its events may come from, here; or has the primary region set how long they are kept."""
         token, project_id = bearer(http), self._project(http)
         authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_ADMIN, False)
         change = await read_json(http, ProjectChange)
         if change.region is not msgspec.UNSET:
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_IMMUTABLE)
         wanted = change.retention_days
+        if change.lists():
+            if wanted is not msgspec.UNSET:
+                raise InvalidInput(detail="retention_days is another region's to set: send it by itself")
+            return await self._set_allow_lists(token, project_id, change)
         if wanted is msgspec.UNSET:
-            raise InvalidInput(detail="retention_days is all that can be changed")
+            raise InvalidInput(detail="retention_days, authorized_domains, authorized_ips can be changed")
         if wanted is not None and not 1 <= wanted <= _MOST_DAYS:
             raise InvalidInput(
                 detail=f"retention_days is 1 to {_MOST_DAYS}, or null for what the plan grants"
@@ -204,6 +217,12 @@ class Management:
             projects.GetProject, GetProjectRequest(project_id=project_id), token=token
         )
         return reply({"ok": True, "project": render.project(got.project) | {"retention_days": days}})
+
+    async def _set_allow_lists(self, token: str, project_id: str, change: ProjectChange) -> Response:
+        request = SetAllowListsRequest(project_id=project_id, **change.lists())
+        projects = await self._cells.projects(self._region)
+        changed = await self._cells.call(projects.SetAllowLists, request, token=token)
+        return reply({"ok": True, "project": render.project(changed.project)})
 
     async def _set_retention(self, token: str, project_id: str, days: int) -> int:
         """Asks the primary region, then waits a moment for this region to hear of it; it will in the end."""

@@ -123,7 +123,7 @@ def _projects() -> Json:
             "parameters": _path(*_PROJECT),
             "get": on("Read a project and its keys", "getProject"),
             "patch": on(
-                "Set how long events are kept; a project's region is never changed",
+                "Set how long events are kept, or where they may come from; the region is never changed",
                 "changeProject",
                 body="changeProject",
             ),

@@ -66,6 +66,8 @@ def project(message: Project) -> Json:
         "state": ProjectState.Name(message.state).removeprefix("PROJECT_STATE_").lower(),
         "created_at": timestamp(message.created_at_unix_ms),
         "retention_days": message.retention_days,
+        "authorized_domains": list(message.authorized_domains.entries),
+        "authorized_ips": list(message.authorized_ips.entries),
         "keys": [_key(key) for key in message.keys],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -17,6 +17,14 @@ Hold: TypeAlias = Callable[[int], None]
 
 class ClientGone(Exception):
     """The client went away before its body was complete: there is nobody to answer."""
+
+
+def client_address(scope: Mapping[str, Any], sent: Mapping[bytes, bytes]) -> str:
+    """Whom a request is from. A forwarded address counts from the edge only: the last one, which it added."""
+    if scope.get("state", {}).get("via_edge"):
+        return sent.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip().decode("latin-1")
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else ""
 
 
 class Request(msgspec.Struct):
@@ -40,15 +48,6 @@ class Request(msgspec.Struct):
         """Whether a header came more than once."""
         headers = self.scope["headers"]
         return len(headers) != len(self.sent) and sum(header == name for header, _ in headers) > 1
-
-    @property
-    def client_address(self) -> str:
-        """Whom the request is from. A forwarded address counts from the edge only: the last one it added."""
-        scope = self.scope
-        if scope.get("state", {}).get("via_edge"):
-            return self.sent.get(b"x-forwarded-for", b"").rpartition(b",")[2].strip().decode("latin-1")
-        client: tuple[str, int] | None = scope.get("client")
-        return client[0] if client else ""
 
     def declared_bytes(self, limit_bytes: int) -> int | None:
         """How large the body is said to be, None where it is not said. Raises InvalidInput: 413."""

@@ -65,7 +65,12 @@ _ORG_PROJECT: Final = {
     "created_at": _AT,
     "retention_days": 90,
 }
-_PROJECT: Final = _ORG_PROJECT | {"state": "active", "keys": [_KEY_INFO]}
+_PROJECT: Final = _ORG_PROJECT | {
+    "state": "active",
+    "authorized_domains": ["shop.example.com"],
+    "authorized_ips": [],
+    "keys": [_KEY_INFO],
+}
 _MINTED: Final = {"id": "key_1", "environment": "live", "secret": _SECRET}
 _SESSION: Final = {
     "ok": True,
@@ -167,6 +172,8 @@ SCHEMAS: Final[Json] = {
             "state": {"type": "string", "enum": ["active", "archived"]},
             "created_at": _MOMENT,
             "retention_days": _DAYS,
+            "authorized_domains": _list(_TEXT),
+            "authorized_ips": _list(_TEXT),
             "keys": _list(_ref("KeyInfo")),
         }
     ),
@@ -236,9 +243,22 @@ REQUESTS: Final[Json] = {
                     "maximum": 65_535,
                     "description": "Days after their receipt that events are kept, at most what the plan "
                     "permits; null: what it grants. Owners only. Holds for new events at once, for stored "
-                    "ones within a day; what has expired stays so.",
-                }
-            }
+                    "ones within a day; what has expired stays so. Sent by itself.",
+                },
+                "authorized_domains": {
+                    **_list(_TEXT),
+                    "maxItems": 100,
+                    "description": "Hosts whose pages may send events, `*.` before one for all below it; "
+                    "empty: any. Checked where a request has an Origin: 403 Unauthorized Origin.",
+                },
+                "authorized_ips": {
+                    **_list(_TEXT),
+                    "maxItems": 100,
+                    "description": "Addresses and networks that may send events; empty: any. Checked where a "
+                    "request has no Origin: 403 Unauthorized IP Address.",
+                },
+            },
+            optional=("retention_days", "authorized_domains", "authorized_ips"),
         ),
         "example": {"retention_days": 30},
     },

@@ -32,12 +32,14 @@ PRESENT, FORGOTTEN = True, False
 
 
 class ProjectEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The value of a project. An entry of before there was a retention has three parts."""
+    """The value of a project. Entries of before there was a retention, or allow-lists, have fewer parts."""
 
     org_id: str
     name: str
     state: str
     retention_days: int = 0
+    allow_lists: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    """Domains and networks."""
 
 
 encode = msgspec.msgpack.Encoder().encode

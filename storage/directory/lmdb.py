@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
@@ -146,7 +147,9 @@ class LmdbDirectory(DirectoryReader):
 
     async def put_project(self, project: ProjectFact) -> None:
         """Writes what this region knows of a project of its own."""
-        value = encode(ProjectEntry(project.org_id, project.name, project.state, project.retention_days))
+        lists = None if project.allow_lists is None else astuple(project.allow_lists)
+        entry = ProjectEntry(project.org_id, project.name, project.state, project.retention_days, lists)
+        value = encode(entry)
         await self._write(lambda txn: txn.put(project.project_id.encode(), value, db=self._db["projects"]))
 
     async def put_access(self, primary_region: str, rows: Sequence[AccessFact]) -> None:

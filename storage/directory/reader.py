@@ -7,6 +7,7 @@ from typing import cast
 
 import lmdb
 
+from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact, KeyFact, OrgFact, ProjectFact, RegionFact
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import SignedRow
@@ -76,7 +77,8 @@ class DirectoryReader:
         if value is None:
             return None
         entry = decode_project(value)
-        return ProjectFact(project_id, entry.org_id, entry.name, entry.state, entry.retention_days)
+        lists = None if entry.allow_lists is None else AllowLists(*entry.allow_lists)
+        return ProjectFact(project_id, entry.org_id, entry.name, entry.state, entry.retention_days, lists)
 
     def key(self, key_hash: bytes) -> KeyFact | None:
         """What a key opens; None for an unknown and for a revoked one."""

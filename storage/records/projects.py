@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from mesh.allowlists import ANYWHERE, AllowLists
 from sankofa.residency.v1.environment_pb2 import Environment
 
 ProjectState = Literal["active", "archived"]
@@ -23,6 +24,7 @@ class ProjectRecord:
     created_at_ms: int
     retention_days: int = 0
     """Days after their receipt that its events are kept, 65535 at most; 0: not told yet, for ever."""
+    allow_lists: AllowLists = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ class ProjectRecords(Protocol):
 
     async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
         """Archives a project and revokes all its keys; a repeat changes nothing. Raises NotFound."""
+
+    async def set_allow_lists(
+        self, project_id: str, *, domains: tuple[str, ...] | None, networks: tuple[str, ...] | None
+    ) -> ProjectWithKeys:
+        """Sets where a project's events may come from; None leaves a list as it is. Raises NotFound."""
 
     async def set_retention(self, days: Mapping[str, int]) -> None:
         """Takes what projects' organisations say, by project id; one that is not here is passed over."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.allowlists import AllowLists
 from mesh.errors import Conflict, NotFound
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
@@ -80,6 +81,21 @@ class SqlProjectRecords:
             change = update(projects).where(projects.c.project_id == project_id)
             await connection.execute(change.values(state=project.state))
             return ProjectWithKeys(project, await self._revoke_all(connection, project_id, now_ms))
+
+    async def set_allow_lists(
+        self, project_id: str, *, domains: tuple[str, ...] | None, networks: tuple[str, ...] | None
+    ) -> ProjectWithKeys:
+        """As ProjectRecords says."""
+        async with self._database.write() as connection:
+            project = await _found(connection, project_id)
+            kept = project.allow_lists
+            lists = AllowLists(
+                kept.domains if domains is None else domains, kept.networks if networks is None else networks
+            )
+            change = update(projects).where(projects.c.project_id == project_id)
+            await connection.execute(change.values(_list_values(lists)))
+            changed = replace(project, allow_lists=lists)
+            return ProjectWithKeys(changed, await _keys(connection, project_id))
 
     async def set_retention(self, days: Mapping[str, int]) -> None:
         """As ProjectRecords says. The first word is no change: what was stored before it stays as it is."""
@@ -156,7 +172,14 @@ async def _keys(connection: AsyncConnection, project_id: str, *, lock: bool = Fa
 
 def _project_record(row: Row[Any]) -> ProjectRecord:
     return ProjectRecord(
-        row.project_id, row.org_id, row.name, row.region, row.state, row.created_at, row.retention_days
+        row.project_id,
+        row.org_id,
+        row.name,
+        row.region,
+        row.state,
+        row.created_at,
+        row.retention_days,
+        AllowLists(tuple(row.authorized_domains), tuple(row.authorized_ips)),
     )
 
 
@@ -169,7 +192,12 @@ def _project_values(project: ProjectRecord) -> dict[str, object]:
         "state": project.state,
         "created_at": project.created_at_ms,
         "retention_days": project.retention_days,
+        **_list_values(project.allow_lists),
     }
+
+
+def _list_values(lists: AllowLists) -> dict[str, object]:
+    return {"authorized_domains": list(lists.domains), "authorized_ips": list(lists.networks)}
 
 
 def _key_record(row: Row[Any]) -> KeyRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -139,6 +140,8 @@ projects = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("retention_days", Integer, nullable=False, server_default="0"),
     Column("older_events_stay", Boolean, nullable=False, server_default=false()),
+    Column("authorized_domains", JSON, nullable=False, server_default="[]"),
+    Column("authorized_ips", JSON, nullable=False, server_default="[]"),
     CheckConstraint("state IN ('active', 'archived')", name="projects_state"),
 )
 """`retention_days` 0: not told yet. `older_events_stay`: those from before there was a retention carry none

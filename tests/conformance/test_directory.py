@@ -12,6 +12,7 @@ import lmdb
 import msgspec
 import pytest
 
+from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.errors import Conflict, Forbidden
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -84,7 +85,8 @@ async def test_every_fact_is_answered_as_it_was_written_also_after_a_restart(ope
     await directory.set_catalogue(CATALOGUE)
     rows = [signer(EU), pin("proj_1", EU), api_key("a", EU), org("org_1", US, 3), jwt_key(US), hint("h", EU)]
     assert await directory.apply(rows, Position("feed", 7)) == 0
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active"))
+    lists = AllowLists(("*.example.org", "shop.example.com"), ("192.0.2.0/24",))
+    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active", 30, lists))
     await directory.put_access(US, [access()])
 
     again: Directory = open_directory()
@@ -95,7 +97,7 @@ async def test_every_fact_is_answered_as_it_was_written_also_after_a_restart(ope
     assert again.key(hash_of("a")) == KeyFact("key_a", "proj_1", Environment.ENVIRONMENT_LIVE, EU)
     assert again.org("org_1") == OrgFact("org_1", US, 3)
     assert again.jwt_key(US, "kid") == b"1" * 32
-    assert again.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active")
+    assert again.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 30, lists)
     assert again.access("usr_1", "proj_1") == access()
     assert open_directory().feed_position() == Position("feed", 7)
     assert open_directory().signers() == [signer(EU)]

@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from mesh.allowlists import AllowLists
 from mesh.errors import Conflict, CrossingRefused, NotFound
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
@@ -203,6 +204,20 @@ async def test_an_archived_project_has_no_live_key_and_gets_none(records: Record
             await refused_write
         assert caught.value.reason == ErrorReason.ERROR_REASON_PROJECT_ARCHIVED
     assert [each.project.state for each in await records.projects.all()] == ["archived"]
+
+
+async def test_a_projects_allow_lists_are_set_one_by_one_and_known_with_it(records: Records) -> None:
+    await records.projects.provision(project(), [key("key_1")])
+    domains, networks = ("shop.example.com",), ("192.0.2.0/24", "2001:db8::1")
+    await records.projects.set_allow_lists("proj_1", domains=domains, networks=None)
+    changed = await records.projects.set_allow_lists("proj_1", domains=None, networks=networks)
+    assert changed.project.allow_lists == AllowLists(domains, networks)
+    assert [each.key_id for each in changed.keys] == ["key_1"]
+    assert await records.projects.all() == [changed]
+    emptied = await records.projects.set_allow_lists("proj_1", domains=(), networks=None)
+    assert emptied.project.allow_lists == AllowLists((), networks)
+    with pytest.raises(NotFound):
+        await records.projects.set_allow_lists("proj_none", domains=(), networks=())
 
 
 async def test_the_outbox_gives_every_row_again_to_a_new_feed_and_to_no_other(records: Records) -> None:

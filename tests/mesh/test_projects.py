@@ -190,6 +190,8 @@ async def test_viewers_read_admins_mint_strangers_do_neither(cells: Cells) -> No
     stub = cells.of[US].projects()
     assert (await stub.GetProject(get, metadata=bearer(viewer))).project.project_id == project_id
     assert await reason_of(mint(cells, project_id, viewer)) == "PERMISSION_DENIED"
+    lists = pb.SetAllowListsRequest(project_id=project_id, authorized_ips=pb.AllowList())
+    assert await reason_of(stub.SetAllowLists(lists, metadata=bearer(viewer))) == "PERMISSION_DENIED"
     assert await reason_of(stub.GetProject(get, metadata=bearer(stranger))) == "PERMISSION_DENIED"
     assert await reason_of(stub.GetProject(get, metadata=bearer(forged))) == "INVALID_TOKEN"
     assert await reason_of(stub.GetProject(get)) == "MISSING_TOKEN"

@@ -217,7 +217,10 @@ async def test_a_change_holds_for_the_next_event_at_once_and_for_stored_ones_wit
         ),
         ({"retention_days": "7"}, "Invalid request body"),
         ({"retention_days": True}, "Invalid request body"),
-        ({"name": "New"}, "Invalid argument: retention_days is all that can be changed"),
+        (
+            {"name": "New"},
+            "Invalid argument: retention_days, authorized_domains, authorized_ips can be changed",
+        ),
         ({"retention_days": 7, "region": US}, "A project's region is never changed"),
     ],
 )

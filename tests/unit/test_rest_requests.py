@@ -10,22 +10,23 @@ from mesh.config import ConfigError, load
 from mesh.errors import InvalidInput
 from services.ingest.config import IngestConfig
 from services.rest.config import RestConfig
-from services.rest.requests import Request
+from services.rest.requests import Request, client_address
 
 
-def request(sent: dict[bytes, bytes], **scope: Any) -> Request:
+def request(sent: dict[bytes, bytes]) -> Request:
     async def nothing() -> Any:
         raise AssertionError("the body is not read")
 
-    return Request({"client": ("192.0.2.7", 4711), **scope}, nothing, sent)
+    return Request({}, nothing, sent)
 
 
 def test_a_forwarded_address_counts_from_the_edge_and_only_the_last_of_them() -> None:
+    direct, via_edge = {"client": ("192.0.2.7", 4711)}, {"state": {"via_edge": True}}
     sent = {b"x-forwarded-for": b"198.51.100.1, 203.0.113.9"}
-    assert request(sent).client_address == "192.0.2.7"
-    assert request(sent, state={"via_edge": True}).client_address == "203.0.113.9"
-    assert request({}, state={"via_edge": True}).client_address == ""
-    assert request(sent, client=None).client_address == ""
+    assert client_address(direct, sent) == "192.0.2.7"
+    assert client_address(direct | via_edge, sent) == "203.0.113.9"
+    assert client_address(direct | via_edge, {}) == ""
+    assert client_address({"client": None}, sent) == ""
 
 
 @pytest.mark.parametrize(

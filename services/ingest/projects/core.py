@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from mesh.access import authorise
+from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
@@ -160,6 +161,28 @@ class Projects:
         revoked = await self._records.revoke_key(project_id, key_id, self._clock_ms())
         await self._put_rows([key_row(self._region, revoked)])
         self._publisher.wake()
+
+    async def set_allow_lists(
+        self,
+        token: str | None,
+        project_id: str,
+        *,
+        domains: Sequence[str] | None = None,
+        networks: Sequence[str] | None = None,
+    ) -> ProjectWithKeys:
+        """Sets where its events may come from, for its Admins; None leaves a list. Raises InvalidInput."""
+        self._require_admin(token, project_id)
+        try:
+            wanted = AllowLists.of(domains=domains or (), networks=networks or ())
+        except ValueError as error:
+            raise InvalidInput(detail=str(error)) from None
+        stored = await self._records.set_allow_lists(
+            project_id,
+            domains=None if domains is None else wanted.domains,
+            networks=None if networks is None else wanted.networks,
+        )
+        await self._facts.refresh(project_id)
+        return stored
 
     async def archive(self, token: str | None, project_id: str) -> ProjectWithKeys:
         """Ends a project's ingestion, for its Admins: all keys are revoked. Idempotent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from mesh.allowlists import ANYWHERE
 from mesh.directory import Directory, ProjectFact
 from storage.records.projects import ProjectRecord, ProjectRecords
 
@@ -34,7 +35,12 @@ class ProjectFacts:
     async def put(self, project: ProjectRecord) -> None:
         """Writes a project as it is here, where it is not there yet. For a start, when nothing changes."""
         fact = ProjectFact(
-            project.project_id, project.org_id, project.name, project.state, project.retention_days
+            project.project_id,
+            project.org_id,
+            project.name,
+            project.state,
+            project.retention_days,
+            None if project.allow_lists == ANYWHERE else project.allow_lists,
         )
         if self._directory.project(fact.project_id) != fact:
             await self._directory.put_project(fact)

@@ -51,6 +51,19 @@ class ProjectServicer(ProjectServiceServicer):
         await self._projects.revoke(current().token, request.project_id, request.key_id)
         return pb.RevokeKeyResponse()
 
+    async def SetAllowLists(
+        self, request: pb.SetAllowListsRequest, context: object
+    ) -> pb.SetAllowListsResponse:
+        """Where events may come from."""
+        sets_domains, sets_ips = request.HasField("authorized_domains"), request.HasField("authorized_ips")
+        stored = await self._projects.set_allow_lists(
+            current().token,
+            request.project_id,
+            domains=request.authorized_domains.entries if sets_domains else None,
+            networks=request.authorized_ips.entries if sets_ips else None,
+        )
+        return pb.SetAllowListsResponse(project=_project(stored))
+
     async def ArchiveProject(
         self, request: pb.ArchiveProjectRequest, context: object
     ) -> pb.ArchiveProjectResponse:
@@ -79,6 +92,8 @@ def _project(stored: ProjectWithKeys) -> pb.Project:
         created_at_unix_ms=project.created_at_ms,
         keys=keys,
         retention_days=project.retention_days,
+        authorized_domains=pb.AllowList(entries=project.allow_lists.domains),
+        authorized_ips=pb.AllowList(entries=project.allow_lists.networks),
     )
 
 

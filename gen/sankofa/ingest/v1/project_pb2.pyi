@@ -19,7 +19,7 @@ PROJECT_STATE_ACTIVE: ProjectState
 PROJECT_STATE_ARCHIVED: ProjectState
 
 class Project(_message.Message):
-    __slots__ = ("project_id", "org_id", "name", "region", "state", "created_at_unix_ms", "keys", "retention_days")
+    __slots__ = ("project_id", "org_id", "name", "region", "state", "created_at_unix_ms", "keys", "retention_days", "authorized_domains", "authorized_ips")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,8 @@ class Project(_message.Message):
     CREATED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZED_IPS_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     org_id: str
     name: str
@@ -36,7 +38,15 @@ class Project(_message.Message):
     created_at_unix_ms: int
     keys: _containers.RepeatedCompositeFieldContainer[KeyInfo]
     retention_days: int
-    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., state: _Optional[_Union[ProjectState, str]] = ..., created_at_unix_ms: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[KeyInfo, _Mapping]]] = ..., retention_days: _Optional[int] = ...) -> None: ...
+    authorized_domains: AllowList
+    authorized_ips: AllowList
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., name: _Optional[str] = ..., region: _Optional[str] = ..., state: _Optional[_Union[ProjectState, str]] = ..., created_at_unix_ms: _Optional[int] = ..., keys: _Optional[_Iterable[_Union[KeyInfo, _Mapping]]] = ..., retention_days: _Optional[int] = ..., authorized_domains: _Optional[_Union[AllowList, _Mapping]] = ..., authorized_ips: _Optional[_Union[AllowList, _Mapping]] = ...) -> None: ...
+
+class AllowList(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, entries: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class KeyInfo(_message.Message):
     __slots__ = ("key_id", "environment", "created_at_unix_ms", "revoked")
@@ -129,6 +139,22 @@ class RevokeKeyRequest(_message.Message):
 class RevokeKeyResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class SetAllowListsRequest(_message.Message):
+    __slots__ = ("project_id", "authorized_domains", "authorized_ips")
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZED_IPS_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    authorized_domains: AllowList
+    authorized_ips: AllowList
+    def __init__(self, project_id: _Optional[str] = ..., authorized_domains: _Optional[_Union[AllowList, _Mapping]] = ..., authorized_ips: _Optional[_Union[AllowList, _Mapping]] = ...) -> None: ...
+
+class SetAllowListsResponse(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: Project
+    def __init__(self, project: _Optional[_Union[Project, _Mapping]] = ...) -> None: ...
 
 class ArchiveProjectRequest(_message.Message):
     __slots__ = ("project_id",)

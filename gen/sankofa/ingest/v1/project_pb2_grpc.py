@@ -60,6 +60,11 @@ class ProjectServiceStub:
                 request_serializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyResponse.FromString,
                 _registered_method=True)
+        self.SetAllowLists = channel.unary_unary(
+                '/sankofa.ingest.v1.ProjectService/SetAllowLists',
+                request_serializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsRequest.SerializeToString,
+                response_deserializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsResponse.FromString,
+                _registered_method=True)
         self.ArchiveProject = channel.unary_unary(
                 '/sankofa.ingest.v1.ProjectService/ArchiveProject',
                 request_serializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.ArchiveProjectRequest.SerializeToString,
@@ -108,6 +113,13 @@ class ProjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetAllowLists(self, request, context):
+        """Sets where a project's events may come from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ArchiveProject(self, request, context):
         """Archives a project: its keys are revoked, its data stays.
         """
@@ -142,6 +154,11 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     servicer.RevokeKey,
                     request_deserializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyRequest.FromString,
                     response_serializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'SetAllowLists': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAllowLists,
+                    request_deserializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsRequest.FromString,
+                    response_serializer=sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsResponse.SerializeToString,
             ),
             'ArchiveProject': grpc.unary_unary_rpc_method_handler(
                     servicer.ArchiveProject,
@@ -285,6 +302,33 @@ class ProjectService:
             '/sankofa.ingest.v1.ProjectService/RevokeKey',
             sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyRequest.SerializeToString,
             sankofa_dot_ingest_dot_v1_dot_project__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAllowLists(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.ingest.v1.ProjectService/SetAllowLists',
+            sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsRequest.SerializeToString,
+            sankofa_dot_ingest_dot_v1_dot_project__pb2.SetAllowListsResponse.FromString,
             options,
             channel_credentials,
             insecure,
