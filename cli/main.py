@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
+
+from cli.bench import bench
+from cli.finish import finish
 
 DATA_DIR = "data"
 _data_dir = click.option(
@@ -76,7 +76,7 @@ def up(
     """Starts the whole mesh on this machine and watches over it until Ctrl-C."""
     from cli.commands import run_up
 
-    _run(
+    finish(
         run_up(
             data_dir.resolve(),
             output,
@@ -96,7 +96,7 @@ def audit(data_dir: Path, as_json: bool) -> None:
     """Says whether a call crossed a region. Exit code 0 PROVEN, 2 UNPROVEN, 3 VIOLATED."""
     from cli.commands import run_audit
 
-    _run(run_audit(data_dir.resolve(), as_json=as_json))
+    finish(run_audit(data_dir.resolve(), as_json=as_json))
 
 
 @main.command()
@@ -110,7 +110,7 @@ def demo(data_dir: Path, seed: str, sessions: int) -> None:
     """
     from cli.commands import run_demo
 
-    _run(run_demo(data_dir.resolve(), seed=seed, sessions=sessions))
+    finish(run_demo(data_dir.resolve(), seed=seed, sessions=sessions))
 
 
 @main.command()
@@ -120,7 +120,7 @@ def sweep(data_dir: Path, marker: str) -> None:
     """Looks for MARKER ("mark_" and 20 of a-z, 0-9) in everything that every region stores."""
     from cli.commands import run_sweep
 
-    _run(run_sweep(data_dir.resolve(), marker))
+    finish(run_sweep(data_dir.resolve(), marker))
 
 
 @main.command()
@@ -137,60 +137,10 @@ def chaos(minutes: float, seed: int, keep: bool, as_json: bool) -> None:
     from cli.chaos.run import run_chaos
     from cli.commands import wide_console
 
-    _run(run_chaos(minutes=minutes, seed=seed, keep=keep, json=as_json, console=wide_console()))
+    finish(run_chaos(minutes=minutes, seed=seed, keep=keep, json=as_json, console=wide_console()))
 
 
-@main.group()
-def bench() -> None:
-    """Measures what the mesh does per second, beside its floor."""
-
-
-@bench.command("ingest")
-@click.option("--seconds", default=5.0, show_default=True, help="Length of each load.")
-@click.option("--rounds", default=2, show_default=True, help="How often floor and mesh take turns.")
-@click.option("--connections", "-c", multiple=True, type=int, default=(16, 64, 256, 1024), show_default=True)
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default="/var/tmp",
-    show_default=True,
-    help="Where the mesh under test may lie: on a disk, not in memory.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def bench_ingest(
-    seconds: float, rounds: int, connections: tuple[int, ...], folder: Path, as_json: bool
-) -> None:
-    """Starts a region of its own, posts events to it, and counts what the store holds. Needs `wrk`.
-
-    Exit code 1 where the store does not hold exactly what was acknowledged.
-    """
-    from bench.ingest import run_ingest
-    from cli.commands import wide_console
-
-    _run(
-        run_ingest(
-            folder=folder,
-            seconds=seconds,
-            rounds=rounds,
-            connections=connections,
-            json=as_json,
-            console=wide_console(),
-        )
-    )
-
-
-def _run(work: Any) -> None:
-    """Runs a command; what a user can mend becomes one line and exit code 1."""
-    from cli.client import WireError
-    from cli.supervisor import StartFailed
-    from cli.topology import PortsTaken
-    from cli.up import AlreadyRunning
-    from mesh.errors import SankofaError
-
-    try:
-        sys.exit(asyncio.run(work))
-    except (StartFailed, PortsTaken, AlreadyRunning, ValueError, WireError, SankofaError) as error:
-        raise click.ClickException(str(error)) from None
+main.add_command(bench)
 
 
 if __name__ == "__main__":

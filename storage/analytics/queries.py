@@ -6,9 +6,9 @@ Every question is about one project in one environment, and hides rows that are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-from storage.analytics.engine import Engine
+from storage.analytics.handles import Parameters
 from storage.analytics.tables import NOT_EXPIRED, Environment
 
 _SCOPE: Final = "project_id = {project_id:String} AND environment = {environment:String}"
@@ -86,10 +86,17 @@ class Trait(NamedTuple):
     """Client time in milliseconds, server time in milliseconds, log_seq."""
 
 
+class Asked(Protocol):
+    """Who answers SQL: storage.analytics.engine.Engine."""
+
+    async def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """The rows."""
+
+
 class AnalyticsQueries:
     """Asks the engine. Every method may raise StoreUnavailable."""
 
-    def __init__(self, *, engine: Engine) -> None:
+    def __init__(self, *, engine: Asked) -> None:
         self._engine = engine
 
     async def events(

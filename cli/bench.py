@@ -1,0 +1,77 @@
+"""`residency bench …`: the commands; what they do is in the package bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from cli.finish import finish
+
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default="/var/tmp",
+    show_default=True,
+    help="Where the mesh under test may lie: on a disk, not in memory.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+
+
+@click.group()
+def bench() -> None:
+    """Measures the mesh, each figure beside its floor from the same run.
+
+    Starts a mesh of its own on free ports, in a folder that it deletes again. Progress goes to standard
+    error. Ctrl-C stops it and leaves nothing behind.
+    """
+
+
+@bench.command("ingest")
+@click.option("--seconds", default=5.0, show_default=True, help="Length of each load.")
+@click.option("--rounds", default=2, show_default=True, help="How often floor and mesh take turns.")
+@click.option("--connections", "-c", multiple=True, type=int, default=(16, 64, 256, 1024), show_default=True)
+@_folder
+@_json
+def ingest(seconds: float, rounds: int, connections: tuple[int, ...], folder: Path, as_json: bool) -> None:
+    """Starts a region of its own, posts events to it, and counts what the store holds. Needs `wrk`.
+
+    Exit code 1 where the store does not hold exactly what was acknowledged.
+    """
+    from bench.ingest import run_ingest
+    from cli.commands import wide_console
+
+    finish(
+        run_ingest(
+            folder=folder,
+            seconds=seconds,
+            rounds=rounds,
+            connections=connections,
+            json=as_json,
+            console=wide_console(),
+        )
+    )
+
+
+@bench.command("query")
+@click.option(
+    "--rows", default=1_000_000, show_default=True, help="Events in the store; 10000000 is fine too."
+)
+@click.option("--seconds", default=3.0, show_default=True, help="How long each question is asked.")
+@click.option("--rounds", default=2, show_default=True, help="How often floor and mesh take turns.")
+@_folder
+@_json
+def query(rows: int, seconds: float, rounds: int, folder: Path, as_json: bool) -> None:
+    """Asks a region for pages of events, counts and people, and an engine for the same SQL. Needs `wrk`.
+
+    The engine makes the events itself before the region starts. Exit code 1 where an answer over HTTP says
+    something else than the SQL.
+    """
+    from bench.query import run_query
+    from bench.run import until_stopped
+    from cli.commands import wide_console
+
+    work = run_query(
+        folder=folder, rows=rows, seconds=seconds, rounds=rounds, json=as_json, console=wide_console()
+    )
+    finish(until_stopped(work))
