@@ -8,21 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+from storage.analytics import event_pages
+from storage.analytics.event_pages import SCOPE
 from storage.analytics.handles import Parameters
 from storage.analytics.tables import NOT_EXPIRED, Environment
 
-_SCOPE: Final = "project_id = {project_id:String} AND environment = {environment:String}"
 _ALIASED: Final = f"""(
-    SELECT alias_id FROM aliases WHERE {_SCOPE} UNION ALL SELECT distinct_id FROM aliases WHERE {_SCOPE}
+    SELECT alias_id FROM aliases WHERE {SCOPE} UNION ALL SELECT distinct_id FROM aliases WHERE {SCOPE}
 )"""
 _SEEN: Final = f"""(
-    SELECT distinct_id FROM events WHERE {_SCOPE} AND {NOT_EXPIRED}
-    UNION ALL SELECT distinct_id FROM people WHERE {_SCOPE}
+    SELECT distinct_id FROM events WHERE {SCOPE} AND {NOT_EXPIRED}
+    UNION ALL SELECT distinct_id FROM people WHERE {SCOPE}
 )"""
-_EVENT_COLUMNS: Final = (
-    "id, event_id, event_name, distinct_id, timestamp_ms, toUnixTimestamp64Milli(received_at), "
-    "properties, default_properties, lib_version, session_id, os, browser, device_model"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +100,25 @@ class AnalyticsQueries:
         self, scope: Scope, which: Filter, *, after: Position | None, limit: int
     ) -> list[StoredEvent]:
         """Newest client time first, beyond `after`."""
-        where, bound = _where(scope, which)
-        bound["limit"] = limit
+        filters, bound = _filters(which)
+        bound |= _bound(scope)
         if after is not None:
-            where += " AND (timestamp_ms, id) < ({at_ms:Int64}, {at_id:String})"
             bound |= {"at_ms": after.timestamp_ms, "at_id": after.id}
-        sql = f"""
-            SELECT {_EVENT_COLUMNS} FROM events FINAL WHERE {where}
-            ORDER BY timestamp_ms DESC, id DESC LIMIT {{limit:UInt32}}
-        """
-        return [StoredEvent(*row) for row in await self._engine.query(sql, bound)]
+        beyond, wanted = after is not None, event_pages.spare(limit)
+        newest = event_pages.newest(filters, beyond=beyond)
+        rows = await self._engine.query(newest, bound | {"limit": wanted})
+        versions = await self._versions(scope, [row[0] for row in rows])
+        found = {row[0]: StoredEvent(*row[:-1]) for row in rows if versions.get(row[0]) == row[-1]}
+        if len(found) >= limit or len(rows) < wanted:
+            return list(found.values())[:limit]
+        merged = event_pages.merged(filters, beyond=beyond)
+        return [StoredEvent(*row) for row in await self._engine.query(merged, bound | {"limit": limit})]
+
+    async def _versions(self, scope: Scope, ids: list[str]) -> dict[str, int]:
+        """Of each id the version of the row that stays."""
+        if not ids:
+            return {}
+        return dict(await self._engine.query(event_pages.VERSIONS, _bound(scope) | {"ids": ids}))
 
     async def names(self, scope: Scope, which: Filter) -> list[tuple[str, int]]:
         """Names and how often each happened, most frequent first."""
@@ -136,7 +142,7 @@ class AnalyticsQueries:
     async def aliases(self, scope: Scope) -> list[tuple[str, str]]:
         """(alias_id, distinct_id) in the order in which they arrived."""
         sql = f"""
-            SELECT alias_id, distinct_id FROM aliases FINAL WHERE {_SCOPE} ORDER BY received_at, log_seq
+            SELECT alias_id, distinct_id FROM aliases FINAL WHERE {SCOPE} ORDER BY received_at, log_seq
         """
         return [(alias, distinct) for alias, distinct in await self._engine.query(sql, _bound(scope))]
 
@@ -167,7 +173,7 @@ class AnalyticsQueries:
             SELECT distinct_id, key, argMax(value, changed), max(changed) FROM (
                 SELECT distinct_id, (timestamp_ms, toUnixTimestamp64Milli(received_at), log_seq) AS changed,
                     mapKeys(traits) AS keys, mapValues(traits) AS values
-                FROM people FINAL WHERE {_SCOPE} AND distinct_id IN {{distinct_ids:Array(String)}}
+                FROM people FINAL WHERE {SCOPE} AND distinct_id IN {{distinct_ids:Array(String)}}
             ) ARRAY JOIN keys AS key, values AS value
             GROUP BY distinct_id, key
         """
@@ -181,7 +187,13 @@ def _bound(scope: Scope) -> dict[str, Any]:
 
 def _where(scope: Scope, which: Filter) -> tuple[str, dict[str, Any]]:
     """Conditions from fixed parts, and what is bound in them."""
-    conditions, bound = [_SCOPE, NOT_EXPIRED], _bound(scope)
+    filters, bound = _filters(which)
+    return " AND ".join([SCOPE, NOT_EXPIRED, *filters]), bound | _bound(scope)
+
+
+def _filters(which: Filter) -> tuple[list[str], dict[str, Any]]:
+    """The conditions of a filter, and what is bound in them."""
+    conditions, bound = list[str](), dict[str, Any]()
     for value, name, condition in (
         (which.event_name, "event_name", "event_name = {event_name:String}"),
         (which.distinct_ids, "distinct_ids", "distinct_id IN {distinct_ids:Array(String)}"),
@@ -191,4 +203,4 @@ def _where(scope: Scope, which: Filter) -> tuple[str, dict[str, Any]]:
         if value is not None:
             conditions.append(condition)
             bound[name] = list(value) if isinstance(value, tuple) else value
-    return " AND ".join(conditions), bound
+    return conditions, bound
