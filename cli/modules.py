@@ -145,7 +145,7 @@ async def _rest(process: Process) -> None:
     await server.start()
     process.stack.push_async_callback(server.drain, process.config.drain_s)
     process.reasons["rest"] = lambda: "; ".join(shim.health.reasons().values())
-    process.gauges.append(shim.health.gauges)
+    process.gauges += [shim.health.gauges, server.gauges]
 
 
 async def _router(process: Process) -> None:

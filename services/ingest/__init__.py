@@ -91,13 +91,14 @@ async def build(
     )
     audit = AuditService(region=node.region, counters=counters, spans=spans, store=store)
     budgets = Budgets(clock=rate_clock)
+    ingest = IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames)
     if gauges is not None:
-        gauges += [admission.gauges, budgets.gauges]
+        gauges += [ingest.gauges, admission.gauges, budgets.gauges]
     ours, otlp = ledger_pb2.DESCRIPTOR.services_by_name, trace_service_pb2.DESCRIPTOR.services_by_name
     return [
         Service(
             add_IngestServiceServicer_to_server,
-            IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames),
+            ingest,
             ingest_pb2.DESCRIPTOR.services_by_name["IngestService"],
         ),
         Service(

@@ -37,13 +37,23 @@ class IngestService(IngestServiceServicer):
         self._log = log
         self._normaliser = normaliser
         self._room = asyncio.Semaphore(max_frames)
+        self._max_frames = max_frames
+        self._frames = 0
 
     async def Append(self, request_iterator: AsyncIterator[AppendRequest], context: Context) -> Answers:
         """One frame after the other, as they come."""
         async for frame in request_iterator:
-            async with self._room:
-                stored = await self._stored(frame)
+            self._frames += 1
+            try:
+                async with self._room:
+                    stored = await self._stored(frame)
+            finally:
+                self._frames -= 1
             yield stored
+
+    def gauges(self) -> dict[str, float]:
+        """For /metrics: frames that are here, and how many of them are read at once."""
+        return {"ingest_frames": self._frames, "ingest_frames_bound": self._max_frames}
 
     async def _stored(self, frame: AppendRequest) -> AppendResponse:
         """Guards and reads each request by itself, makes all that passed durable at once, then answers."""

@@ -73,16 +73,22 @@ class Connections:
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
+        self.refused = 0
         self._seen: dict[Connection, _Seen | None] = {}
 
     def enter(self, connection: Connection) -> bool:
         """Whether there is room for one more; it has to `leave` either way."""
         self._seen[connection] = None
-        return len(self._seen) <= self.patience.max_connections
+        room = len(self._seen) <= self.patience.max_connections
+        self.refused += not room
+        return room
 
     def leave(self, connection: Connection) -> None:
         """It is closed."""
         self._seen.pop(connection, None)
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
     async def watch(self) -> None:
         """Looks at every connection, until cancelled."""

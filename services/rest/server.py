@@ -67,6 +67,14 @@ class RestServer:
         """The port of the edge's listener; 0 where there is none."""
         return self._listeners[1].port if len(self._listeners) > 1 else 0
 
+    def gauges(self) -> dict[str, float]:
+        """For /metrics: connections of all listeners, beside their bound."""
+        return {
+            "rest_connections": sum(len(each) for each in self._connections),
+            "rest_connections_bound": sum(each.patience.max_connections for each in self._connections),
+            "rest_refused_connections": sum(each.refused for each in self._connections),
+        }
+
     async def start(self) -> None:
         """Returns once every listener accepts."""
         for connections, listener in zip(self._connections, self._listeners, strict=True):

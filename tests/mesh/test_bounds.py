@@ -47,7 +47,7 @@ async def test_no_more_bytes_are_in_hand_than_a_projects_share(
 
     async def post() -> httpx.Response:
         content = {"whole": BODY, "chunked": pieces(), "compressed": gzip.compress(BODY)}[how]
-        return await running.http.post("/api/v1/track", headers=headers, content=content)
+        return await running.http.post("/api/v1/track", headers=headers, content=content, timeout=60)
 
     posts = [asyncio.create_task(post()) for _ in range(SENT)]
     gauges = running.shim.health.gauges
@@ -72,10 +72,10 @@ async def test_over_the_bound_503_comes_before_the_body_with_the_region(
     running, cell = full
     headers = {"x-api-key": LIVE}
     posts = [
-        asyncio.create_task(running.http.post("/api/v1/track", headers=headers, content=BODY))
+        asyncio.create_task(running.http.post("/api/v1/track", headers=headers, content=BODY, timeout=60))
         for _ in range(6)
     ]
-    await until(lambda: running.shim.health.gauges()["rest_inflight_requests"] == 6)
+    await until(lambda: running.shim.health.gauges()["rest_inflight_requests"] == 6, seconds=20)
     reader, writer = await asyncio.open_connection("127.0.0.1", running.server.public_port)
     head = f"POST /api/v1/track HTTP/1.1\r\nhost: x\r\nx-api-key: {LIVE}\r\ncontent-length: {MIB}\r\n\r\n"
     writer.write(head.encode())
@@ -83,6 +83,7 @@ async def test_over_the_bound_503_comes_before_the_body_with_the_region(
         answer = (await reader.read()).decode().lower()
     writer.close()
     assert answer.startswith("http/1.1 503")
+    assert 6 <= running.server.gauges()["rest_connections"] <= 7
     assert "\r\nretry-after: 1\r\n" in answer
     assert f"\r\nx-sankofa-region: {EU}\r\n" in answer
     cell.gate.set()

@@ -91,7 +91,7 @@ async def test_a_store_that_hangs_fills_the_log_and_no_memory_and_all_of_it_arri
     stuck: Stuck,
 ) -> None:
     assert (await stuck.post()).status_code == 200
-    await until(stuck.inserting.is_set)
+    await until(stuck.inserting.is_set, seconds=30)
     before = anonymous_bytes()
     while (refused := await stuck.post()).status_code == 200:
         pass
@@ -102,6 +102,10 @@ async def test_a_store_that_hangs_fills_the_log_and_no_memory_and_all_of_it_arri
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert await refused_unread(stuck)
     assert {(await stuck.post()).status_code for _ in range(50)} == {503}
+    gauges = stuck.cell.gauges()
+    assert 0 < gauges["ingest_refused_project_share"] < 50, "most were refused at the door"
+    assert (gauges["ingest_frames"], gauges["ingest_frames_bound"]) == (0, 4)
+    assert (gauges["log_waiting_projects"], gauges["log_drain_bytes_per_second"]) == (1, 0)
     assert anonymous_bytes() - before < MEMORY_BYTES
 
     stuck.let_go.set()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from mesh.admin import Gauges
 from mesh.client import GuardedChannel
 from mesh.directory import AccessFact, ProjectFact
 from mesh.server import MeshServer
@@ -55,6 +56,11 @@ class Cell:
     server: MeshServer
     tokens: TokenKey
     stack: AsyncExitStack
+    parts: list[Gauges]
+
+    def gauges(self) -> dict[str, float]:
+        """As on the admin port."""
+        return {name: value for part in self.parts for name, value in part().items()}
 
     def channel(self, *, region: str = EU, role: str = "rest", federated: bool = False) -> GuardedChannel:
         """A channel to the cell from a process of `region`; it knows what this cell's directory knows."""
@@ -140,6 +146,7 @@ async def open_cell(
         await directory.put_own_rows([rows.signed(signing)])
         await directory.renew_lease(EU)
         node = make_node(pki, region=EU, role="cell", directory=directory)
+        parts: list[Gauges] = []
         services = await ingest.build(
             config=IngestConfig(writer_linger_ms=10),
             node=node.node,
@@ -149,6 +156,7 @@ async def open_cell(
             directory=directory,
             data_dir=data_dir,
             rate_clock=rate_clock,
+            gauges=parts,
         )
         services += await query.build(config=QueryConfig(), node=node.node, stack=stack, engine=engine)
         server = MeshServer(
@@ -160,4 +168,4 @@ async def open_cell(
         )
         await server.start()
         stack.push_async_callback(server.drain, 0)
-        yield Cell(pki, data_dir, node, directory, log, engine, server, tokens, stack)
+        yield Cell(pki, data_dir, node, directory, log, engine, server, tokens, stack, parts)
