@@ -24,6 +24,8 @@ from storage.analytics.tables import AliasRow, Environment, EventRow, PeopleRow
 
 SCREEN_EVENTS = frozenset({"$screen", "$screen_view"})
 _SHORTEST_ID = 2
+LONGEST_TEXT = 8192
+"""Characters of what a column holds apart from the bag: a page of a thousand events has to be answered."""
 MOST_TRAITS = 10_000
 """Of one person in one operation: 3 ms of work, while all of the region waits."""
 MOST_TRAITS_OF_A_REQUEST = 100_000
@@ -230,7 +232,7 @@ def _traits(bag: bytes) -> dict[str, str]:
 
 
 def _text(value: _Scalar) -> str:
-    """A string's text or a number's digits; empty for anything else and for nothing."""
+    """A string's text or a number's digits; empty for anything else, for nothing, and where it is too long."""
     if type(value) is str:
-        return value
+        return value if len(value) <= LONGEST_TEXT else ""
     return str(value) if type(value) is int else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -13,8 +14,10 @@ from services.query.pages import cursor_of, place_of
 from storage.analytics.identities import Identities
 from storage.analytics.queries import Counts, Filter, Position, Scope, StoredEvent, Trait
 
+T = TypeVar("T")
+
 MAX_PAGE_BYTES = 24 << 20
-"""Property bags in one page; with one bag of 32 MiB on top it stays below the largest message of 64 MiB."""
+"""Text in one page; with one bag of 32 MiB on top it stays below the largest message of 64 MiB."""
 
 
 class EventStore(Protocol):
@@ -62,14 +65,15 @@ class Answers:
         after = place_of(cursor, Position)
         which = await self._of_person(scope, which, person)
         found = await self._store.events(scope, which, after=after, limit=limit + 1)
-        page = _that_fits(found[:limit])
+        page = _that_fit(found[:limit], _size_of)
         if len(page) == len(found):
             return page, ""
         return page, cursor_of(Position(page[-1].timestamp_ms, page[-1].id))
 
     async def names(self, scope: Scope, which: Filter, *, person: str) -> list[tuple[str, int]]:
-        """Names of events and their counts, most frequent first."""
-        return await self._store.names(scope, await self._of_person(scope, which, person))
+        """Names of events and their counts, most frequent first: as many as one answer holds."""
+        named = await self._store.names(scope, await self._of_person(scope, which, person))
+        return _that_fit(named, lambda name: _bytes_of(name[0]))
 
     async def counts(self, scope: Scope, which: Filter, *, person: str) -> tuple[int, int]:
         """Events, and the people they are of."""
@@ -87,8 +91,9 @@ class Answers:
         alone = await self._store.unaliased_ids(scope, after=after, limit=limit + 1)
         kept = sorted([*alone, *(one for one in joined if one > after)], key=str.encode)[: limit + 1]
         page = kept[:limit]
-        people = await self._described(scope, [identities.ids(one) for one in page])
-        return people, cursor_of(page[-1]) if len(kept) > limit else ""
+        described = await self._described(scope, [identities.ids(one) for one in page])
+        people = _that_fit(described, lambda person: len(person.properties) + _bytes_of(person.distinct_id))
+        return people, cursor_of(page[len(people) - 1]) if len(people) < len(kept) else ""
 
     async def person(self, scope: Scope, distinct_id: str) -> Person:
         """One person by any id. Raises NotFound for one who did nothing and has no traits."""
@@ -113,14 +118,22 @@ class Answers:
         return [_merged(ids, [trait for one in ids for trait in traits.get(one, ())]) for ids in people]
 
 
-def _that_fits(events: list[StoredEvent]) -> list[StoredEvent]:
+def _that_fit(page: list[T], size_of: Callable[[T], int]) -> list[T]:
     """As many as fit in one answer, at least one: the next page begins where this one had to end."""
     size = 0
-    for place, event in enumerate(events):
-        size += len(event.properties) + len(event.default_properties)
+    for place, one in enumerate(page):
+        size += size_of(one)
         if size > MAX_PAGE_BYTES and place:
-            return events[:place]
-    return events
+            return page[:place]
+    return page
+
+
+def _size_of(event: StoredEvent) -> int:
+    return sum([_bytes_of(text) for text in event if isinstance(text, str)])
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _of_ids(which: Filter, identities: Identities, person: str) -> Filter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,6 +11,10 @@ from mesh.errors import InvalidInput
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, Operation
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
+LONGEST_TEXT: Final = 8192
+"""Characters of a name or an id: longer ones would make a page of a thousand events too large to answer."""
+
+Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 Time: TypeAlias = str | int | float | None
 T = TypeVar("T")
 _NO_BAG: Final = msgspec.Raw(b"")
@@ -22,13 +26,13 @@ MOST_OPERATIONS: Final = 10_000
 class TrackBody(msgspec.Struct):
     """POST /api/v1/track."""
 
-    event_name: str | None = None
-    distinct_id: str | None = None
+    event_name: Text | None = None
+    distinct_id: Text | None = None
     timestamp: Time = None
     properties: msgspec.Raw = _NO_BAG
     default_properties: msgspec.Raw = _NO_BAG
-    lib_version: str | None = None
-    event_id: str | None = None
+    lib_version: Text | None = None
+    event_id: Text | None = None
 
     def complete(self) -> bool:
         """Whether all that is required is there."""
@@ -53,7 +57,7 @@ class TrackBody(msgspec.Struct):
 class PeopleBody(msgspec.Struct):
     """POST /api/v1/people."""
 
-    distinct_id: str | None = None
+    distinct_id: Text | None = None
     properties: msgspec.Raw = _NO_BAG
     timestamp: Time = None
 
@@ -72,8 +76,8 @@ class PeopleBody(msgspec.Struct):
 class AliasBody(msgspec.Struct):
     """POST /api/v1/alias."""
 
-    alias_id: str | None = None
-    distinct_id: str | None = None
+    alias_id: Text | None = None
+    distinct_id: Text | None = None
     timestamp: Time = None
 
     def complete(self) -> bool:
@@ -125,6 +129,16 @@ class _CountedBatch(msgspec.Struct):
     operations: list[_CountedOperation] | None = None
 
 
+class _Texts(msgspec.Struct):
+    """The fields of any payload that have a bound."""
+
+    event_name: msgspec.Raw = _NO_BAG
+    distinct_id: msgspec.Raw = _NO_BAG
+    alias_id: msgspec.Raw = _NO_BAG
+    lib_version: msgspec.Raw = _NO_BAG
+    event_id: msgspec.Raw = _NO_BAG
+
+
 class _LooseOperation(msgspec.Struct):
     type: str | None = None
     payload: msgspec.Raw = _NO_BAG
@@ -140,6 +154,8 @@ _decoders: Final[dict[type[Body], msgspec.json.Decoder[Any]]] = {
 _batch_decoder: Final = msgspec.json.Decoder(_Batch)
 _counter: Final = _Counter()
 _counted_decoder: Final = msgspec.json.Decoder(_CountedBatch)
+_texts_decoder: Final = msgspec.json.Decoder(_Texts)
+_text_decoder: Final = msgspec.json.Decoder(str)
 _loose_decoder: Final = msgspec.json.Decoder(_LooseBatch)
 _KINDS: Final[dict[str, tuple[type[Body], ErrorReason]]] = {
     "track": (TrackBody, ErrorReason.ERROR_REASON_INVALID_TRACK_PAYLOAD),
@@ -212,8 +228,20 @@ def _check(operation: _LooseOperation) -> None:
 
 
 def _payload(kind: type[Body], text: bytes) -> Body:
-    payload: Body = _decode(_decoders[kind], text)
+    """Raises ValueError; InvalidInput where a text is too long."""
+    try:
+        payload: Body = _decode(_decoders[kind], text)
+    except msgspec.ValidationError:
+        _check_lengths(_decode(_texts_decoder, text))
+        raise
     return payload
+
+
+def _check_lengths(texts: _Texts) -> None:
+    for name in texts.__struct_fields__:
+        raw = getattr(texts, name)
+        if len(raw) > LONGEST_TEXT and len(_decode(_text_decoder, bytes(raw))) > LONGEST_TEXT:
+            raise InvalidInput(detail=f"{name} has more than {LONGEST_TEXT} characters")
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:

@@ -26,6 +26,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import build
 from services.rest.app import Shim
 from services.rest.config import RestConfig
+from services.rest.management import HintOf
 from services.rest.server import RestServer
 from tests.support.nodes import EU, US, MemoryDirectory, TestNode, make_node
 
@@ -145,6 +146,7 @@ async def start_shim(
     *,
     cell_address: str,
     registry_address: str = NOWHERE,
+    hint_of: HintOf = str.lower,
     **settings: Any,
 ) -> Running:
     """The shim of eu-west-1 on free ports, until the stack closes; `settings` are RestConfig's."""
@@ -166,7 +168,7 @@ async def start_shim(
         config=config,
         node=rest.node,
         directory=directory,
-        hint_of=str.lower,
+        hint_of=hint_of,
         on_edge_request=edge_bytes.append,
         stack=stack,
     )

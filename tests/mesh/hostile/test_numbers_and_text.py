@@ -253,31 +253,78 @@ async def test_a_bag_that_is_no_object_is_400_and_null_is_an_empty_one(target: A
     assert bytes(event["properties"]) == b"{}"
 
 
-async def test_names_and_ids_of_a_mebibyte_are_stored_and_come_back(target: Attacked) -> None:
-    long = {
-        field: f"{field}-" + "é" * (MIB // 2)
-        for field in ("event_name", "distinct_id", "lib_version", "event_id")
-    }
-    body = msgspec.json.encode(long | {"properties": {"k" * MIB: 1, "$session_id": "s" * MIB}})
+FIELDS = ("event_name", "distinct_id", "lib_version", "event_id")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "😀"])
+async def test_names_and_ids_of_8192_characters_are_stored_and_come_back(
+    target: Attacked, letter: str
+) -> None:
+    long = {field: field + letter * (8192 - len(field)) for field in FIELDS}
     for _ in range(2):
-        assert (await target.post(body)).status == 200
+        assert (await target.post(msgspec.json.encode(long))).status == 200
+    alias = {"alias_id": "alias" + letter * 8187, "distinct_id": long["distinct_id"]}
+    assert (await target.post(msgspec.json.encode(alias), path="alias")).status == 200
     (event,) = await target.events()
     for field, text in long.items():
         assert msgspec.json.decode(event[field]) == text
-    assert len(msgspec.json.decode(event["session_id"])) == MIB
-    assert msgspec.json.decode(event["properties"])["k" * MIB] == 1
+    (person,) = msgspec.json.decode(await target.get("people"))["people"]
+    assert (person["distinct_id"], person["aliases"]) == (long["distinct_id"], [alias["alias_id"]])
 
 
-async def test_a_person_an_alias_and_a_trait_of_a_mebibyte_are_stored_and_come_back(target: Attacked) -> None:
-    name, other = "p" * MIB, "a" * MIB
-    person = msgspec.json.encode({"distinct_id": name, "properties": {"k" * MIB: "v" * MIB}})
-    assert (await target.post(person, path="people")).status == 200
-    alias = msgspec.json.encode({"distinct_id": name, "alias_id": other})
-    assert (await target.post(alias, path="alias")).status == 200
+@pytest.mark.parametrize("size", [8193, MIB])
+async def test_a_longer_name_or_id_is_400(target: Attacked, size: int) -> None:
+    """Of a mebibyte each, eighty names would be a page that no query may hold."""
+    good = {"event_name": "tap", "distinct_id": "user_1"}
+    for field in FIELDS:
+        for text in ("a" * size, "é" * size, "\n" * size):
+            body = msgspec.json.encode(good | {field: text})
+            reply = await target.post(body)
+            assert (reply.status, reply.error) == (
+                400,
+                f"Invalid argument: {field} has more than 8192 characters",
+            )
+    reply = await target.post(b'{"operations":[{"type":"track","payload":%b}]}' % body, path="batch")
+    assert (reply.status, reply.error) == (400, "Invalid argument: event_id has more than 8192 characters")
+    for path, field in (("people", "distinct_id"), ("alias", "distinct_id"), ("alias", "alias_id")):
+        body = msgspec.json.encode({"distinct_id": "user_1", "alias_id": "user_2"} | {field: "a" * size})
+        reply = await target.post(body, path=path)
+        assert (reply.status, reply.error) == (
+            400,
+            f"Invalid argument: {field} has more than 8192 characters",
+        )
+
+
+async def test_keys_and_values_of_a_mebibyte_in_a_bag_come_back(target: Attacked) -> None:
+    """A session of that length stays in the bag, and is none in the session's own field."""
+    bag = {"k" * MIB: "é" * MIB, "$session_id": "s" * MIB, "$os": "o" * 8193}
+    event = await _store(target, "large", msgspec.json.encode(bag))
+    assert msgspec.json.decode(event["properties"]) == bag
+    assert "session_id" not in event and "os" not in event
+    person = {"distinct_id": "large", "properties": {"k" * MIB: "v" * MIB}}
+    assert (await target.post(msgspec.json.encode(person), path="people")).status == 200
     await target.cell.flushed()
-    (found,) = msgspec.json.decode(await target.get("people"))["people"]
-    assert (found["distinct_id"], found["aliases"]) == (name, [other])
-    assert found["properties"] == {"k" * MIB: "v" * MIB}
+    found = msgspec.json.decode(await target.get("people/large"))["person"]
+    assert found["properties"] == person["properties"]
+
+
+async def test_a_page_that_would_be_too_large_ends_where_it_has_to(target: Attacked) -> None:
+    """By bytes, not by characters: 32 MiB of four-byte characters are more than a page."""
+    large = "😀" * (2 << 20)
+    for number in range(4):
+        event = {"event_name": f"{number}", "distinct_id": f"user_{number}", "properties": {"a": large}}
+        assert (await target.post(msgspec.json.encode(event))).status == 200
+        person = {"distinct_id": f"user_{number}", "properties": {"a": large}}
+        assert (await target.post(msgspec.json.encode(person), path="people")).status == 200
+    await target.cell.flushed()
+    for kind in ("events", "people"):
+        found, pages, cursor = set[str](), 0, ""
+        while pages == 0 or cursor:
+            page = msgspec.json.decode(await target.get(f"{kind}?limit=1000&cursor={cursor}"))
+            found |= {each["distinct_id"] for each in page[kind]}
+            pages, cursor = pages + 1, page["next_cursor"] or ""
+        assert found == {f"user_{number}" for number in range(4)}
+        assert pages > 1
 
 
 @pytest.mark.parametrize(
