@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SPECIAL: Final = frozenset(
     (b"content-encoding", b"transfer-encoding", b"expect", b"origin", b"traceparent", b"upgrade")
 )
+_LENGTH_DIGITS: Final = 9
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -63,6 +64,7 @@ class Express:
         if (
             not sent.get(b"x-api-key")
             or not length.isdigit()
+            or len(length) > _LENGTH_DIGITS
             or int(length) > min(LARGE_BYTES, self.ingestion.max_body_bytes)
         ):
             return None
@@ -162,17 +164,18 @@ class ExpressCycle:
 
     def settle(self, outcome: AppendResult | SankofaError) -> None:
         """Answers the client."""
+        request_id = self._express.ids.of(self._sent.get(b"x-request-id"))
         try:
             answer = self._answer(outcome)
         except SankofaError as error:
-            answer = self._refusal(error)
+            answer = error_answer(error, request_id=request_id)
         except Exception:
             log.exception("a request failed")
-            answer = self._refusal(SankofaError())
+            answer = error_answer(SankofaError(), request_id=request_id)
         self.leave()
         self.response_complete = True
         if not self.disconnected:
-            self._send(answer)
+            self._send(answer, request_id)
 
     def leave(self) -> None:
         """Gives back its place, once."""
@@ -191,11 +194,7 @@ class ExpressCycle:
         assert self._passage is not None and self._item is not None
         return self._passage.answer(self._item, outcome)
 
-    def _refusal(self, error: SankofaError) -> Answer:
-        return error_answer(error, request_id=self._express.ids.of(self._sent.get(b"x-request-id")))
-
-    def _send(self, answer: Answer) -> None:
-        request_id = self._express.ids.of(self._sent.get(b"x-request-id"))
+    def _send(self, answer: Answer, request_id: bytes) -> None:
         lines = [_STATUS_LINES[answer.status], self._express.region_line, request_id, b"\r\n"]
         for name, value in answer.headers:
             lines += (name, b": ", value, b"\r\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -11,6 +11,9 @@ from starlette.types import Receive, Scope
 from mesh.errors import InvalidInput
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.responses import Answer
+
+_LENGTH_DIGITS: Final = 20
+"""Of the longest length that the parser lets in, 2^64-1. Zeros may be before it, more than int() would read."""
 
 Hold: TypeAlias = Callable[[int], None]
 
@@ -56,7 +59,7 @@ class Request(msgspec.Struct):
             return None if b"transfer-encoding" in self.sent else 0
         if not length.isdigit():
             return None
-        if (declared := int(length)) > limit_bytes:
+        if (declared := int(length[-_LENGTH_DIGITS:])) > limit_bytes:
             raise InvalidInput(ErrorReason.ERROR_REASON_BODY_TOO_LARGE)
         return declared
 

@@ -116,6 +116,14 @@ async def test_a_body_whose_length_is_said_twice_is_400(target: Attacked, lines:
     assert await _stored(target) == 0
 
 
+@pytest.mark.parametrize("zeros", [1, 30, 5000])
+async def test_zeros_before_a_length_are_no_part_of_it(target: Attacked, zeros: int) -> None:
+    for length, status in ((len(GOOD), 200), (64 << 20, 413)):
+        for lines in ((), ("origin: x",)):
+            head = target.head(f"content-length: {'0' * zeros}{length}", CLOSE, *lines)
+            assert (await target.exchange(head + GOOD)).status == status
+
+
 @pytest.mark.parametrize("value", ["-1", "+46", "0x2e", "46a", "4 6", "", "1e2", "٤٦", "9" * 30])
 async def test_a_length_that_is_no_number_is_400(target: Attacked, value: str) -> None:
     head = target.head("content-length: VALUE").replace(b"VALUE", value.encode())
