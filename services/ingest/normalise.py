@@ -232,7 +232,7 @@ def _traits(bag: bytes) -> dict[str, str]:
 
 
 def _text(value: _Scalar) -> str:
-    """A string's text or a number's digits; empty for anything else, for nothing, and for what is too long."""
+    """A string's text or a number's digits; empty for anything else, for nothing, for what is too long."""
     if type(value) is str:
         return value if len(value) <= LONGEST_TEXT else ""
     return str(value) if type(value) is int else ""

@@ -195,10 +195,12 @@ class PublicProtocol(HttpToolsProtocol):
 
     def out_of_patience(self, stage: Stage) -> None:
         """For `Connections`."""
-        if stage is Stage.HEAD or (stage is Stage.BODY and not self.cycle.response_complete):
+        if stage in (Stage.HEAD, Stage.BODY):
             self.refuse(InvalidInput(ErrorReason.ERROR_REASON_REQUEST_TIMEOUT))
-        else:
+        elif stage is Stage.READING:
             self._wire.abort()
+        else:
+            self._lingering.linger()
 
     def _in_head(self) -> bool:
         return self.scope is not None and "method" not in self.scope

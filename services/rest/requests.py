@@ -13,7 +13,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.responses import Answer
 
 _LENGTH_DIGITS: Final = 20
-"""Of the longest length that the parser lets in, 2^64-1. Zeros may be before it, more than int() would read."""
+"""Of the longest length that the parser lets in, 2^64-1; zeros may be before it, more than int() reads."""
 
 Hold: TypeAlias = Callable[[int], None]
 
