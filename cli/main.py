@@ -7,20 +7,10 @@ from pathlib import Path
 import rich_click as click
 
 from cli.bench import bench
+from cli.dead_letters import dead_letters
 from cli.finish import finish
-
-DATA_DIR = "data"
-_data_dir = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DATA_DIR,
-    show_default=True,
-    envvar="SANKOFA_DATA_DIR",
-    help="Where the mesh keeps everything.",
-)
-_output = click.option(
-    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="How to print the answer."
-)
+from cli.options import data_dir_option as _data_dir
+from cli.options import output_option as _output
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,6 +131,7 @@ def chaos(minutes: float, seed: int, keep: bool, as_json: bool) -> None:
 
 
 main.add_command(bench)
+main.add_command(dead_letters)
 
 
 if __name__ == "__main__":

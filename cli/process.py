@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mesh.admin import admin_app
+from mesh.admin import Gauges, admin_app
 from mesh.config import ConfigError, load
 from mesh.directory import Directory
 from mesh.http import HttpListener, plain_config
@@ -107,7 +107,7 @@ class Process:
     engine: Any = None
     services: list[Service] = field(default_factory=list)
     reasons: dict[str, Callable[[], str]] = field(default_factory=dict)
-    gauges: list[Callable[[], Mapping[str, float]]] = field(default_factory=list)
+    gauges: list[Gauges] = field(default_factory=list)
 
     @property
     def data_dir(self) -> Path:
@@ -147,7 +147,7 @@ class Process:
         answers = {name: reason() for name, reason in self.reasons.items()}
         return {name: answer for name, answer in answers.items() if answer}
 
-    def all_gauges(self) -> dict[str, float]:
+    def all_gauges(self) -> dict[str, float | str]:
         """The gauges of every part."""
         return {name: value for gauges in self.gauges for name, value in gauges().items()}
 

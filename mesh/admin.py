@@ -18,8 +18,9 @@ from sankofa.residency.v1.options_pb2 import Plane
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Reasons = Callable[[], Mapping[str, str]]
-Gauges = Callable[[], Mapping[str, float]]
 """Why a process is not ready, by part; empty when it is."""
+Gauges = Callable[[], Mapping[str, float | str]]
+"""Figures by name; a word, of a small set of them, is the label of a 1, and none is no figure at all."""
 
 
 class MeshCollector(Collector):
@@ -47,7 +48,14 @@ class MeshCollector(Collector):
             size.add_metric(values, edge.bytes)
         yield from (calls, size)
         for name, value in self._gauges().items():
-            yield GaugeMetricFamily(f"sankofa_{name}", name.replace("_", " "), value=value)
+            text = name.replace("_", " ")
+            if isinstance(value, str):
+                said = GaugeMetricFamily(f"sankofa_{name}", text, labels=(name.rpartition("_")[2],))
+                if value:
+                    said.add_metric((value,), 1)
+                yield said
+            else:
+                yield GaugeMetricFamily(f"sankofa_{name}", text, value=value)
 
 
 def admin_app(*, ledger: Ledger, reasons: Reasons, gauges: Gauges) -> Any:

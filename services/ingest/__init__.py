@@ -16,7 +16,9 @@ from mesh.admin import Gauges
 from mesh.node import Node
 from mesh.server import Service
 from mesh.tasks import background
-from sankofa.ingest.v1 import ingest_pb2, rate_pb2
+from sankofa.ingest.v1 import dead_letters_pb2, erasure_pb2, ingest_pb2, rate_pb2
+from sankofa.ingest.v1.dead_letters_pb2_grpc import add_DeadLetterServiceServicer_to_server
+from sankofa.ingest.v1.erasure_pb2_grpc import add_ErasureServiceServicer_to_server
 from sankofa.ingest.v1.ingest_pb2_grpc import add_IngestServiceServicer_to_server
 from sankofa.ingest.v1.rate_pb2_grpc import add_RateServiceServicer_to_server
 from sankofa.residency.v1 import ledger_pb2
@@ -28,6 +30,8 @@ from sankofa.residency.v1.ledger_pb2_grpc import (
 from services.ingest.admission import LogAdmission
 from services.ingest.config import IngestConfig
 from services.ingest.core import Normaliser
+from services.ingest.dead_letters import DeadLetterService
+from services.ingest.erasure import ErasureService
 from services.ingest.ledger import AuditService, Counters, LedgerService
 from services.ingest.rate import Budgets, RateService
 from services.ingest.service import IngestService
@@ -93,7 +97,7 @@ async def build(
     budgets = Budgets(clock=rate_clock)
     ingest = IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames)
     if gauges is not None:
-        gauges += [ingest.gauges, admission.gauges, budgets.gauges]
+        gauges += [ingest.gauges, admission.gauges, budgets.gauges, writer.gauges]
     ours, otlp = ledger_pb2.DESCRIPTOR.services_by_name, trace_service_pb2.DESCRIPTOR.services_by_name
     return [
         Service(
@@ -105,6 +109,16 @@ async def build(
             add_RateServiceServicer_to_server,
             RateService(budgets=budgets),
             rate_pb2.DESCRIPTOR.services_by_name["RateService"],
+        ),
+        Service(
+            add_ErasureServiceServicer_to_server,
+            ErasureService(log=log, directory=directory, reached=writer.flush),
+            erasure_pb2.DESCRIPTOR.services_by_name["ErasureService"],
+        ),
+        Service(
+            add_DeadLetterServiceServicer_to_server,
+            DeadLetterService(log=log),
+            dead_letters_pb2.DESCRIPTOR.services_by_name["DeadLetterService"],
         ),
         Service(add_TraceServiceServicer_to_server, TraceReceiver(buffer=spans), otlp["TraceService"]),
         Service(add_LedgerServiceServicer_to_server, LedgerService(counters=counters), ours["LedgerService"]),

@@ -18,7 +18,7 @@ from services.ingest.user_agent import UserAgents
 from storage.analytics.tables import Environment, seconds, tail
 from storage.log import Append, Once, Rows, Table
 
-_ENVIRONMENTS: dict[int, Environment] = {
+ENVIRONMENTS: dict[int, Environment] = {
     ENVIRONMENT_LIVE: "live",
     ENVIRONMENT_TEST: "test",
 }
@@ -115,7 +115,7 @@ class Frame:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
         if project.state == "archived":
             raise Conflict(ErrorReason.ERROR_REASON_PROJECT_ARCHIVED)
-        environment = _ENVIRONMENTS.get(environment_sent)
+        environment = ENVIRONMENTS.get(environment_sent)
         if environment is None:
             raise InvalidInput(detail="environment")
         return Origin(

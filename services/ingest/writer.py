@@ -110,6 +110,10 @@ class Writer:
         """Counters of now; lag is the log's to tell."""
         return self._stats
 
+    def gauges(self) -> dict[str, float | str]:
+        """For /metrics."""
+        return {f"writer_{name}": value for name, value in self._stats._asdict().items()}
+
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._now.is_set():

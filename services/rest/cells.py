@@ -14,6 +14,7 @@ from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from mesh.node import Node
 from mesh.regions import GLOBAL
 from mesh.signing import RowVerifier
+from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
@@ -49,6 +50,7 @@ class Cells:
             node.channel(node.region, query_address) if query_address else self.internal
         )
         self.query = QueryServiceStub(self._answers)
+        self.erasure = ErasureServiceStub(self.internal)
         self.registry = RegistryServiceStub(self._registry)
 
     async def org(self, region: str) -> OrgServiceStub:

@@ -42,7 +42,7 @@ class Health:
             found["directory"] = "the catalogue of regions has not come"
         return found
 
-    def gauges(self) -> dict[str, float]:
+    def gauges(self) -> dict[str, float | str]:
         """For /metrics on the admin port."""
         return {name: value for gauges in self._gauges for name, value in gauges().items()}
 

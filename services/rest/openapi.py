@@ -162,6 +162,15 @@ def _queries() -> Json:
     path = "/api/v1/projects/{project_id}"
     person = get("Read one person by any of their ids", "getPerson", "environment")
     person["parameters"] = [*_path(*_PROJECT), _parameter("person")]
+    person["delete"] = _operation(
+        "Queries",
+        "Erase one person, under all of their ids, with all that was accepted before",
+        "erasePerson",
+        _TOKEN,
+        _MANAGED,
+        status=202,
+        query=("environment",),
+    )
     return {
         f"{path}/events": get("List events, newest first", "listEvents", *_FILTER, "limit", "cursor"),
         f"{path}/events/names": get("List names of events, most frequent first", "listEventNames", *_FILTER),

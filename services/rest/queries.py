@@ -1,4 +1,4 @@
-"""Questions about a project of this region, asked of its own cell."""
+"""Questions about a project of this region, and the erasure of its people, asked of its own cell."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import InvalidInput
+from sankofa.ingest.v1.erasure_pb2 import ErasePersonRequest
 from sankofa.query.v1.query_pb2 import (
     CountEventsRequest,
     EventFilter,
@@ -44,7 +45,7 @@ class Queries:
             resource(f"{project}/events/names", GET=self.list_names),
             resource(f"{project}/events/counts", GET=self.count),
             resource(f"{project}/people", GET=self.list_people),
-            resource(f"{project}/people/{{distinct_id:path}}", GET=self.get_person),
+            resource(f"{project}/people/{{distinct_id:path}}", GET=self.get_person, DELETE=self.erase_person),
         ]
 
     async def list_events(self, http: HttpRequest) -> Response:
@@ -87,6 +88,17 @@ class Queries:
         request = GetPersonRequest(scope=scope, distinct_id=http.path_params["distinct_id"])
         found = await self._cells.call(self._cells.query.GetPerson, request, token=token)
         return reply({"ok": True, "person": render.person(found.person)})
+
+    async def erase_person(self, http: HttpRequest) -> Response:
+        """Erases one person under all of their ids: ordered durably when it answers, and mostly done."""
+        token, scope = bearer(http), self._scope(http)
+        request = ErasePersonRequest(
+            project_id=scope.project_id,
+            environment=scope.environment,
+            distinct_id=http.path_params["distinct_id"],
+        )
+        erased = await self._cells.call(self._cells.erasure.ErasePerson, request, token=token)
+        return reply({"ok": True, **render.erasure(erased)}, status=202)
 
     def _scope(self, http: HttpRequest) -> Scope:
         project_id = project_here(http, self._directory, self._region)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from sankofa.ingest.v1.erasure_pb2 import ErasePersonResponse
 from sankofa.ingest.v1.project_pb2 import KeyInfo, MintedKey, Project, ProjectState
 from sankofa.org.v1.org_pb2 import Org, OrgProject, OrgRole, User
 from sankofa.query.v1.query_pb2 import Event, Person
@@ -120,6 +121,16 @@ def person(message: Person) -> Json:
         "aliases": list(message.aliases),
         "properties": _bag(message.properties),
         "updated_at": timestamp(changed) if changed else None,
+    }
+
+
+def erasure(message: ErasePersonResponse) -> Json:
+    """An order to erase; the times are null where the events before it are still on their way."""
+    erased, off_disk = message.erased_at_unix_ms, message.off_disk_by_unix_ms
+    return {
+        "erasure_id": message.erasure_id,
+        "erased_at": timestamp(erased) if erased else None,
+        "off_disk_by": timestamp(off_disk) if off_disk else None,
     }
 
 

@@ -374,6 +374,27 @@ RESPONSES: Final[Json] = {
         "example": {"ok": True, "people": [_PERSON], "next_cursor": None},
     },
     "getPerson": {"schema": _ok(person=_ref("Person")), "example": {"ok": True, "person": _PERSON}},
+    "erasePerson": {
+        "schema": _ok(
+            erasure_id=_TEXT,
+            erased_at={
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When no answer held the person any more; null while events wait before it.",
+            },
+            off_disk_by={
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "By when nothing of the person is on the region's disks; null as above.",
+            },
+        ),
+        "example": {
+            "ok": True,
+            "erasure_id": "era_4Zx8Kq1LmN0pQrStUvWx",
+            "erased_at": _AT,
+            "off_disk_by": "2026-05-09T14:45:01.482Z",
+        },
+    },
     "healthz": {"schema": _ref("Ok"), "example": {"ok": True}},
     "readyz": {"schema": _ref("Ok"), "example": {"ok": True}},
     "openapi": {"schema": {"type": "object"}, "example": {"openapi": "3.1.0"}},
