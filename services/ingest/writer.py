@@ -182,8 +182,8 @@ class Writer:
 
     def _shred(self) -> None:
         if time.monotonic() >= self._shred_at:
+            self._shred_at = time.monotonic() + self._shred_every_s  # first: a disk that is full stops no row
             self._log_store.shred()
-            self._shred_at = time.monotonic() + self._shred_every_s
 
     def _admitted(self, batch: list[Block]) -> list[Block]:
         """Without the rows of projects that are not pinned here, and those that are dead letters already."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from cli.meshfile import MeshFile, RegionProcesses, write_private
 from mesh.errors import CrossingRefused, NotFound, SankofaError
 from sankofa.ingest.v1 import dead_letters_pb2 as pb
 from sankofa.ingest.v1.dead_letters_pb2_grpc import DeadLetterServiceStub
@@ -87,3 +93,48 @@ async def test_nobody_but_the_regions_operators_sees_or_touches_them(
         with pytest.raises(refused):
             await call(request, timeout=5)
     assert [letter.record.seq for letter in cell.log.dead_letters()] == seqs
+
+
+@pytest.fixture
+def mesh_folder(cell: Cell, tmp_path: Path) -> Path:
+    """A data directory in which the tools find the cell: it stands for a whole mesh."""
+    folder = tmp_path / "mesh"
+    folder.mkdir()
+    (folder / "pki").symlink_to(cell.pki)
+    internal = f"127.0.0.1:{cell.server.internal_port}"
+    region = RegionProcesses(rest_url="", internal=internal, federated="", data_dir=str(cell.data_dir))
+    file = MeshFile("", "", str(folder), {"up": os.getpid()}, {EU: region})
+    write_private(folder / "mesh.json", file)
+    return folder
+
+
+async def residency(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of `residency dead-letters`."""
+    command = (sys.executable, "-m", "cli.main", "dead-letters", arguments[0], "--data-dir", str(folder))
+    process = await asyncio.create_subprocess_exec(
+        *command, *arguments[1:], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode or 0, said.decode()
+
+
+async def test_the_command_lists_shows_replays_and_drops(cell: Cell, mesh_folder: Path) -> None:
+    project = await cell.project()
+    first, second, third = await poisoned(cell, project, 3)
+    here = ("--region", EU)
+    code, listed = await residency(mesh_folder, "list", *here, "-o", "json")
+    described = [msgspec.json.decode(line) for line in listed.splitlines()]
+    assert (code, [one["seq"] for one in described]) == (0, [first, second, third])
+    assert {(one["project"], one["bytes"]) for one in described} == {(project, len(BAD))}
+    assert BAD.decode() not in listed
+    code, table = await residency(mesh_folder, "list", *here)
+    assert code == 0 and project in table and "CANNOT_PARSE" in table
+    assert await residency(mesh_folder, "show", *here, str(first)) == (0, "{" + BAD.decode() + "\n")
+    assert await residency(mesh_folder, "drop", *here, str(first), "99") == (1, "1 of 2 forgotten\n")
+    code, said = await residency(mesh_folder, "replay", *here, "--all")
+    assert (code, said) == (0, "2 of 2 put at the end of the log\n")
+    await cell.flushed()
+    assert [letter.record.seq for letter in cell.log.dead_letters()] == [third + 1, third + 2]
+    for wrong in (("show", *here, "99"), ("list", "--region", "mars")):
+        code, said = await residency(mesh_folder, *wrong)
+        assert code == 1 and "Traceback" not in said

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_T
 from services.ingest.erasure import WAIT
 from storage.analytics.errors import StoreUnavailable
 from tests.support.cell import Cell
+from tests.support.shim import start_shim
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -117,6 +121,32 @@ async def test_an_order_that_has_to_wait_for_its_turn_says_no_time(
         assert await admin.events() == ["a"]
     await cell.flushed()
     assert await admin.events() == []
+
+
+async def test_over_rest_an_erasure_answers_202_with_both_times(pki: Path, cell: Cell) -> None:
+    project, other = await cell.project(), await cell.project()
+    await cell.store(project, Track(event_name="a", distinct_id="user/1 ü"))
+    token = await cell.token(project, role=PROJECT_ROLE_ADMIN)
+    headers = {"authorization": f"Bearer {token}"}
+    path = f"/api/v1/projects/{project}/people/user/1%20%C3%BC"
+    async with AsyncExitStack() as stack:
+        address = f"127.0.0.1:{cell.server.internal_port}"
+        http = (await start_shim(stack, pki, cell.directory, cell_address=address)).http
+        assert (await http.get(path, headers=headers)).status_code == 200
+        erased = await http.delete(f"{path}?environment=live", headers=headers)
+        assert erased.status_code == 202
+        body = erased.json()
+        assert body.keys() == {"ok", "erasure_id", "erased_at", "off_disk_by"} and body["ok"] is True
+        times = [datetime.fromisoformat(body[name]) for name in ("erased_at", "off_disk_by")]
+        assert times[1] - times[0] == timedelta(minutes=13)
+        assert (await http.get(path, headers=headers)).status_code == 404
+        for refused, status in (
+            (http.delete(path), 401),
+            (http.delete(f"{path}?environment=both", headers=headers), 400),
+            (http.delete(f"/api/v1/projects/{other}/people/x", headers=headers), 403),
+            (http.delete("/api/v1/projects/proj_none/people/x", headers=headers), 404),
+        ):
+            assert (await refused).status_code == status
 
 
 def _away(*_: object) -> None:
