@@ -17,6 +17,7 @@ from storage.analytics.errors import StoreDenied, StoreUnavailable, typed_errors
 from storage.analytics.handles import Clients, Parameters, ReaderHandle, WriterHandle
 from storage.analytics.sweeping import Swept
 from storage.analytics.tables import DATABASE
+from storage.folders import sync_folders
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -64,6 +65,7 @@ class Engine:
         opened = connect.embedded(path, max_memory_bytes=max_memory_bytes)
         engine = cls(connect=opened, region=region, remote=False, limits=limits or QueryLimits())
         engine._make()
+        sync_folders([path.parent, path, *_folders_of_tables(path)])
         return engine
 
     @classmethod
@@ -136,6 +138,11 @@ class Engine:
         for clients in (self._sweepers, self._readers, self._writers, self._maker):
             if clients is not None:
                 clients.close()
+
+
+def _folders_of_tables(path: Path) -> list[Path]:
+    """Those in which databases and tables have their names: chDB syncs their files, and not the folders."""
+    return [found for depth in ("*", "*/*", "*/*/*") for found in path.glob(depth) if found.is_dir()]
 
 
 def _read_settings(limits: QueryLimits) -> dict[str, Any]:

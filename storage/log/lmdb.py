@@ -17,6 +17,7 @@ from typing import Final
 
 import lmdb
 
+from storage.folders import sync_folders
 from storage.log import (
     Append,
     Block,
@@ -88,6 +89,7 @@ class LmdbLog:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         size = -(-max_bytes // 4096) * 4096
         env = lmdb.open(os.fspath(path), map_size=size, max_dbs=8, mode=0o600, readahead=False)
+        sync_folders([path, path.parent])
         return cls(env=env, max_bytes=size, now_ms=now_ms)
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from storage.analytics.engine import Engine
 from storage.log.lmdb import LmdbLog
-from tests.support.durability import log_defects, opened_dsync, part_defects, published
+from tests.support.durability import log_defects, opened_dsync, part_defects, published, synced
 from tests.support.strace import Call, read_trace, run_traced
 
 pytestmark = [pytest.mark.disk]
@@ -76,6 +77,26 @@ def test_an_insert_is_on_disk_before_the_log_forgets_its_rows(
     traced: Callable[[str], Traced], partition: str
 ) -> None:
     assert defects_of_the_store(traced(""), partition) == []
+
+
+def test_names_of_new_files_are_on_disk_before_anything_is_promised(traced: Callable[[str], Traced]) -> None:
+    """A file that is synced in a folder that is not may be gone after a power cut."""
+    folder, calls = traced("")
+    answer = said(calls, "acknowledged")
+    made = next(
+        c for c in calls if c.name == "openat" and "data.mdb" in c.arguments and "O_CREAT" in c.arguments
+    )
+    for place in (folder / "log", folder):
+        assert synced(calls, str(place), after=made, before=answer)
+    tables = [
+        c
+        for c in calls
+        if c.name.startswith("rename") and re.search(r'/(events|people|aliases)\.sql"', c.arguments)
+    ]
+    assert len(tables) == 3
+    for table in tables:
+        database = Path(re.findall(r'"([^"]+)"', table.arguments)[1]).parent
+        assert synced(calls, str(database), after=table, before=answer)
 
 
 def test_the_same_judge_finds_a_log_that_is_not_synced(traced: Callable[[str], Traced]) -> None:
