@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.rest.refusals import LIMITS, refusal
 from services.rest.schemas import PARAMETERS, REQUESTS, RESPONSES, SCHEMAS
 
 Json = dict[str, Any]
 
 VERSION: Final = "1.0.0"
-_TEXTS: Final = {
-    400: "What was sent can't be used.",
-    401: "The credential is missing, or not a good one.",
-    403: "The credential does not permit this here.",
-    404: "No such thing in this region.",
-    409: "It clashes with what is.",
-    413: "The body, as sent or decompressed, is over the limit.",
-    415: "The Content-Encoding is not accepted.",
-    429: "The key has made as many requests as it may in its minute, see Retry-After.",
-    503: "The same request may succeed later, see Retry-After.",
-}
 _KEY: Final[list[Json]] = [{"apiKey": []}]
 _TOKEN: Final[list[Json]] = [{"bearer": []}]
 _OPEN: Final[list[Json]] = []
 _PROJECT: Final = ("project_id",)
 _FILTER: Final = ("environment", "event_name", "distinct_id", "since", "until")
 _INGESTION: Final = (400, 401, 403, 409, 413, 415, 429, 503)
+_ALWAYS: Final = (408, 431)
 _MANAGED: Final = (400, 401, 403, 404, 503)
 
 
@@ -37,6 +28,7 @@ def document() -> Json:
             "title": "Sankofa REST API of one region",
             "version": VERSION,
             "summary": "Events in, answers out; each project's data stays in its region.",
+            "description": LIMITS,
             "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
         },
         "servers": [
@@ -218,19 +210,15 @@ def _operation(
         operation["responses"][str(status)] = _answer(
             text, RESPONSES[name]["example"], RESPONSES[name]["schema"]
         )
-    for code in sorted(errors):
-        operation["responses"][str(code)] = _error(code)
+    codes = {*errors, *_ALWAYS, *((413,) if body else ())}
+    for code in sorted(codes):
+        operation["responses"][str(code)] = refusal(code, _headers(code), ingestion=tag == "Ingestion")
     return operation
 
 
 def _answer(text: str, example: Json, schema: Json | None = None) -> Json:
     content = {"schema": schema or {"$ref": "#/components/schemas/Ok"}, "example": example}
     return {"description": text, "headers": _headers(200), "content": {"application/json": content}}
-
-
-def _error(code: int) -> Json:
-    content = {"schema": {"$ref": "#/components/schemas/Error"}}
-    return {"description": _TEXTS[code], "headers": _headers(code), "content": {"application/json": content}}
 
 
 def _headers(code: int) -> Json:

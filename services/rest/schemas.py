@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.rest.payloads import LONGEST_TEXT, MOST_OPERATIONS
+
 Json = dict[str, Any]
 
 _TEXT: Final[Json] = {"type": "string"}
@@ -15,6 +17,22 @@ _TIME: Final[Json] = {
     "description": 'RFC 3339, "YYYY-MM-DD HH:MM:SS[.fff]" or unix milliseconds.',
 }
 _BAG: Final[Json] = {"type": ["object", "null"], "description": "Any JSON; comes back as it was sent."}
+_NAME: Final[Json] = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
+_SHORT_NAME: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 200,
+    "description": "Printable characters of any script.",
+}
+_EMAIL: Final[Json] = {"type": "string", "format": "email", "maxLength": 254}
+_PASSWORD: Final[Json] = {"type": "string", "minLength": 8, "maxLength": 1024}
+_OPTIONAL_NAME: Final[Json] = {"type": ["string", "null"], "maxLength": LONGEST_TEXT}
+_WHEN: Final[Json] = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "integer", "minimum": -999_999_999_999_999, "maximum": 999_999_999_999_999},
+    ]
+}
 _OPTIONAL_TEXT: Final[Json] = {"type": ["string", "null"]}
 _DAYS: Final[Json] = {
     "type": "integer",
@@ -106,24 +124,24 @@ SCHEMAS: Final[Json] = {
     },
     "Track": _object(
         {
-            "event_name": {"type": "string", "minLength": 1},
-            "distinct_id": {"type": "string", "minLength": 1},
+            "event_name": _NAME,
+            "distinct_id": _NAME,
             "timestamp": _TIME,
             "properties": _BAG,
             "default_properties": _BAG,
-            "lib_version": _OPTIONAL_TEXT,
-            "event_id": {**_OPTIONAL_TEXT, "description": "Makes a retry harmless: stored once."},
+            "lib_version": _OPTIONAL_NAME,
+            "event_id": {**_OPTIONAL_NAME, "description": "Makes a retry harmless: stored once."},
         },
         optional=("timestamp", "properties", "default_properties", "lib_version", "event_id"),
     ),
     "People": _object(
-        {"distinct_id": {"type": "string", "minLength": 1}, "properties": _BAG, "timestamp": _TIME},
+        {"distinct_id": _NAME, "properties": {**_BAG, "maxProperties": 10_000}, "timestamp": _TIME},
         optional=("properties", "timestamp"),
     ),
     "Alias": _object(
         {
-            "alias_id": {"type": "string", "minLength": 1},
-            "distinct_id": {"type": "string", "minLength": 1},
+            "alias_id": _NAME,
+            "distinct_id": _NAME,
             "timestamp": _TIME,
         },
         optional=("timestamp",),
@@ -210,7 +228,9 @@ REQUESTS: Final[Json] = {
     "people": {"schema": _ref("People"), "example": _PEOPLE},
     "alias": {"schema": _ref("Alias"), "example": _ALIAS},
     "batch": {
-        "schema": _object({"operations": {**_list(_ref("Operation")), "minItems": 1}}),
+        "schema": _object(
+            {"operations": {**_list(_ref("Operation")), "minItems": 1, "maxItems": MOST_OPERATIONS}}
+        ),
         "example": {
             "operations": [
                 {"type": "track", "payload": _TRACK},
@@ -221,7 +241,12 @@ REQUESTS: Final[Json] = {
     },
     "signup": {
         "schema": _object(
-            {"email": _TEXT, "password": _TEXT, "org_name": _TEXT, "primary_region": _OPTIONAL_TEXT},
+            {
+                "email": _EMAIL,
+                "password": _PASSWORD,
+                "org_name": _SHORT_NAME,
+                "primary_region": _OPTIONAL_TEXT,
+            },
             optional=("primary_region",),
         ),
         "example": {"email": "ada@example.com", "password": "correct horse", "org_name": "Shop"},
@@ -231,7 +256,10 @@ REQUESTS: Final[Json] = {
         "example": {"email": "ada@example.com", "password": "correct horse"},
     },
     "createProject": {
-        "schema": _object({"org_id": _TEXT, "name": _TEXT, "region": _OPTIONAL_TEXT}, optional=("region",)),
+        "schema": _object(
+            {"org_id": {**_TEXT, "minLength": 1}, "name": _SHORT_NAME, "region": _OPTIONAL_TEXT},
+            optional=("region",),
+        ),
         "example": {"org_id": _ORG_ID, "name": "Web shop", "region": "af-south-1"},
     },
     "changeProject": {
@@ -418,12 +446,12 @@ PARAMETERS: Final[Json] = {
     "path_org_id": _in_path("org_id", "An organisation."),
     "path_key_id": _in_path("key_id", "A key of the project."),
     "person": _in_path("distinct_id", "Any id of the person."),
-    "org_id": _query("org_id", "The organisation.", _TEXT, required=True),
+    "org_id": _query("org_id", "The organisation.", {**_TEXT, "minLength": 1}, required=True),
     "environment": _query("environment", "Never both.", {**_ENVIRONMENT, "default": "live"}),
     "event_name": _query("event_name", "Only events of this name.", _TEXT),
     "distinct_id": _query("distinct_id", "Only events of this person, under any of their ids.", _TEXT),
-    "since": _query("since", "Not before this time: RFC 3339 or unix milliseconds.", _TEXT),
-    "until": _query("until", "Before this time: RFC 3339 or unix milliseconds.", _TEXT),
+    "since": _query("since", "Not before this time: RFC 3339 or unix milliseconds.", _WHEN),
+    "until": _query("until", "Before this time: RFC 3339 or unix milliseconds.", _WHEN),
     "limit": _query(
         "limit", "Size of a page.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     ),
