@@ -14,7 +14,7 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most rows of one insert into the analytics store."""
 
     writer_linger_ms: int = 250
-    """How long the writer waits for a batch to fill, milliseconds."""
+    """Least time between two inserts, so that batches fill, milliseconds."""
 
     writer_busy_linger_ms: int = 1_000
     """The same where hundreds of rows wait: fewer and larger inserts leave the engine less to merge."""

@@ -77,6 +77,7 @@ class Writer:
         self._busy_linger_s = max(linger, busy_linger).total_seconds()
         self._on_stored = on_stored
         self._step = step
+        self._last_begun_s = 0.0
         self._stopping, self._now = threading.Event(), threading.Event()
         self._stored = threading.Condition()
         self._stats = WriterStats(0, 0, 0, 0, 0, "")
@@ -149,13 +150,17 @@ class Writer:
         if not self._log_store.wait_for(cursor, _IDLE_S):
             return []
         if not self._stopping.is_set():
-            full = cursor + self._batch_rows - 1
-            if not self._log_store.wait_for(full, self._linger_s) and self._lag() >= BUSY_ROWS:
-                self._log_store.wait_for(full, self._busy_linger_s - self._linger_s)
+            self._let_it_fill(cursor + self._batch_rows - 1)
+        self._last_begun_s = time.monotonic()
         return _until_an_order(self._log_store.read(cursor, self._batch_rows))
 
-    def _lag(self) -> int:
-        return self._log_store.stats().lag
+    def _let_it_fill(self, full: int) -> None:
+        """Time between two inserts, not before the first: an event that comes alone is stored at once."""
+        since_s = time.monotonic() - self._last_begun_s
+        if not self._log_store.wait_for(full, self._linger_s - since_s):
+            since_s = max(since_s, self._linger_s)
+            if self._log_store.stats().lag >= BUSY_ROWS:
+                self._log_store.wait_for(full, self._busy_linger_s - since_s)
 
     def _store(self, batch: list[Block]) -> None:
         try:

@@ -77,7 +77,8 @@ def pack(seq: int, parts: Iterator[Rows]) -> Iterator[tuple[bytes, bytes]]:
 
     Neighbours of one table and project share a block, whoever sent them.
     """
-    table, project_id, rows, size = Table.EVENTS, "", list[bytes](), 0
+    table, project_id, size = Table.EVENTS, "", 0
+    rows: list[bytes] = []
     for part in parts:
         if part.project_id != project_id or part.table is not table:
             if rows:

@@ -54,6 +54,7 @@ _LOG_ID: Final = b"log_id"
 _ERASED: Final = b"erased"
 
 
+_NOBODY: Final = 1 << 64
 _NOTHING: Final = Rows(Table.EVENTS, "", ())
 
 
@@ -77,6 +78,7 @@ class LmdbLog:
         self._page_bytes = int(env.stat()["psize"])
         self._grown = threading.Condition()
         self._closed = False
+        self._wanted = _NOBODY
         self.log_id, self._cursor, self._last = self._recover()
         self._committer = Committer(store=self._store, name="log-committer")
 
@@ -101,7 +103,8 @@ class LmdbLog:
     def read(self, after: int, limit: int) -> list[Block]:
         """Blocks beyond `after`. The transaction is closed on return: an open one stops page reuse."""
         after = max(after, self._cursor)  # a block is deleted whole, once the cursor is past its last row
-        found, rows, size = list[Block](), 0, 0
+        found: list[Block] = []
+        rows = size = 0
         with self._env.begin(db=self._blocks) as txn, txn.cursor() as cursor:
             # The block that holds `after` may go on beyond it.
             if not (cursor.prev() if cursor.set_range(key_of(after + 1)) else cursor.last()):
@@ -147,8 +150,13 @@ class LmdbLog:
 
     def wait_for(self, after: int, timeout_s: float) -> bool:
         """Blocks until something lies beyond `after`."""
+        deadline_s = time.monotonic() + timeout_s
         with self._grown:
-            self._grown.wait_for(lambda: self._last > after or self._closed, timeout_s)
+            while self._last <= after and not self._closed:
+                # Woken for what it waits for only: a wake-up for each commit would cost more than the commit.
+                self._wanted = min(self._wanted, after + 1)
+                if not self._grown.wait(deadline_s - time.monotonic()):
+                    break
             return self._last > after
 
     def dead_letter(self, record: Record, reason: str) -> None:
@@ -260,7 +268,9 @@ class LmdbLog:
         """Another thread may have said more already."""
         with self._grown:
             self._last = max(self._last, last)
-            self._grown.notify_all()
+            if self._last >= self._wanted:
+                self._wanted = _NOBODY
+                self._grown.notify_all()
 
     def _stored_cursor(self, txn: lmdb.Transaction[bytes]) -> int:
         stored = txn.get(_CURSOR, db=self._meta)
