@@ -52,7 +52,7 @@ def _entry(project: str, number: int, place: int) -> Rows:
         return Rows(Table.EVENTS, project, [b'"timestamp_ms":"soon"}'])
     if place == 37:
         order = ErasureOrder(
-            erasure_id=f"era_{number}", project_id=project, environment="live", distinct_id="gone"
+            erasure_id=f"era_{project}_{number}", project_id=project, environment="live", distinct_id="gone"
         )
         return Rows(Table.ERASURES, project, [order_row(order)])
     gone = place in (31, 32, 33, 34, 41)
