@@ -109,29 +109,29 @@ class Inserter:
             for half in halves(blocks):
                 self._settle()
                 self.insert(table, half, suspected=suspected)
-        elif self._refused_alone(table, blocks, cause, tries):
+        elif cause := self._refused_alone(table, blocks, cause, tries):
             self._bury(next(records(blocks)), cause)
 
-    def _refused_alone(self, table: Table, blocks: list[Block], cause: str, tries: int) -> bool:
-        """Tries a row again that has failed once. False where it was stored after all."""
+    def _refused_alone(self, table: Table, blocks: list[Block], cause: str, tries: int) -> str:
+        """Tries a row again that has failed once: why in the end, empty where it was stored after all."""
         for failed in range(1, tries):
             if self._wait(FIRST_PAUSE_S * 2**failed):
                 raise Stopping(cause)
             self._settle()
             if not self._sink.missing(table, blocks):
-                return False
+                return ""
             try:
                 self._sink.insert(table, blocks)
-            except RowsRefused:
-                return True
+            except RowsRefused as refusal:
+                return refusal.cause
             except Exception as error:
                 if lasting(error):
                     raise
                 self.doubt(blocks[-1].last)
             else:
                 self.rows += 1
-                return False
-        return True
+                return ""
+        return cause
 
     def _settle(self) -> None:
         if not self._settled:

@@ -188,3 +188,30 @@ async def test_keys_leave_room_for_rows_and_the_newest_are_remembered(tmp_path: 
 def keyed(number: int) -> Append:
     once = Once(hashlib.sha256(b"%d" % number).digest(), hashlib.sha256(b"body").digest())
     return Append([Rows(Table.EVENTS, "proj_a", [b'"n":%d}' % number])], once)
+
+
+async def test_a_map_that_is_full_in_spite_of_the_bound_refuses_and_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.log.lmdb.FILL", 10.0)
+    log = LmdbLog.open(tmp_path, max_bytes=1 << 20)
+    last = 0
+    with pytest.raises(LogFull):
+        while True:
+            last = await put(log, KEPT, 5000)
+    assert log.stats().appended == last == len(log_records(log))
+    log.close()
+    with pytest.raises(LogFailed):
+        log.commit(last)
+
+
+async def test_a_shred_goes_through_more_than_one_step_of_what_lives(tmp_path: Path) -> None:
+    log = LmdbLog.open(tmp_path, max_bytes=4 << 20)
+    for _ in range(20):
+        await put(log, ERASED, 1, 100)
+        last = await put(log, KEPT, 5000)
+    log.commit(1, erased=True)
+    before = log_records(log)
+    log.shred()
+    assert log_records(log) == before and len(before) == last - 1
+    log.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from services.ingest import writer as writing
 from services.ingest.inserting import TRIES
 from services.ingest.writer import Writer
 from storage.analytics.engine import Engine
-from storage.analytics.errors import StoreFailed, StoreUnavailable, StoreUnforeseen
+from storage.analytics.errors import RowsRefused, StoreFailed, StoreUnavailable, StoreUnforeseen
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
 from storage.log import Append, Block, Rows, Table
@@ -133,3 +134,51 @@ async def test_a_row_that_is_there_after_its_failure_is_not_stored_again(
     await written(log, engine, monkeypatch, fault, [event(project, number) for number in range(5)])
     assert await stored(engine, project) == names(range(5))
     assert log.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("later", "letters"),
+    [
+        (None, []),
+        (StoreUnavailable("AWAY"), []),
+        (RowsRefused("INCORRECT_DATA"), ["INCORRECT_DATA"]),
+    ],
+    ids=["is taken", "meets a store that is away", "is refused"],
+)
+async def test_a_row_alone_that_later_gets_another_answer(
+    engine: Engine,
+    log: LmdbLog,
+    project: str,
+    monkeypatch: pytest.MonkeyPatch,
+    later: Exception | None,
+    letters: list[str],
+) -> None:
+    answers: Iterator[Exception | None] = iter([StoreUnforeseen("BAFFLING")] * (TRIES + 2) + [later])
+
+    def fault(blocks: list[Block]) -> Exception | None:
+        return next(answers, None) if any(b'"n":3' in record.row for record in records(blocks)) else None
+
+    await written(log, engine, monkeypatch, fault, [event(project, number) for number in range(4)])
+    assert next(answers, "asked for all") == "asked for all"
+    assert [letter.reason for letter in log.dead_letters()] == letters
+    assert await stored(engine, project) == names(range(3 if letters else 4))
+
+
+async def test_a_process_that_ends_while_a_row_is_tried_leaves_it_in_the_log(
+    engine: Engine, log: LmdbLog, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inserting, "FIRST_PAUSE_S", 60.0)
+    alone = threading.Event()
+
+    def fault(self: ReadBackSink, table: Table, blocks: list[Block]) -> None:
+        if len(list(records(blocks))) == 1:
+            alone.set()
+        raise StoreUnforeseen("BAFFLING")
+
+    monkeypatch.setattr(ReadBackSink, "insert", fault)
+    await log.append([Append([event(project, 1), event(project, 2)])])
+    writer = Writer(log=log, engine=engine, guard=StoreGuard(REGION, lambda _: REGION))
+    writer.start()
+    assert alone.wait(30)
+    assert writer.stop(timedelta(milliseconds=200)) is False
+    assert (log.cursor(), log.dead_letters()) == (0, [])
