@@ -182,7 +182,7 @@ async def test_properties_nested_ten_thousand_deep_are_400_and_hundreds_deep_com
     for bag in _nested(10_000):
         reply = await target.post(bag)
         assert (reply.status, reply.error) == INVALID
-    deep = _nested(500)
+    deep = _nested(500) + _nested(900)
     for bag in deep:
         reply = await target.post(b'{"event_name":"tap","distinct_id":"deep","properties":%b}' % bag)
         assert reply.status == 200
