@@ -55,7 +55,7 @@ class DeadLetterService(DeadLetterServiceServicer):
     ) -> pb.ReplayDeadLettersResponse:
         """Raises Unavailable where the log is full: those before it are replayed."""
         _only_for_operators()
-        places = await _each(self._log.replay, request.seqs)
+        places = await self._each(self._log.replay, request.seqs)
         return pb.ReplayDeadLettersResponse(replayed=sum(place is not None for place in places))
 
     async def DropDeadLetters(
@@ -63,11 +63,12 @@ class DeadLetterService(DeadLetterServiceServicer):
     ) -> pb.DropDeadLettersResponse:
         """For ever."""
         _only_for_operators()
-        return pb.DropDeadLettersResponse(dropped=sum(await _each(self._log.drop, request.seqs)))
+        return pb.DropDeadLettersResponse(dropped=sum(await self._each(self._log.drop, request.seqs)))
 
-
-async def _each(act: Callable[[int], Any], seqs: Iterable[int]) -> list[Any]:
-    return [await asyncio.to_thread(act, seq) for seq in seqs]
+    async def _each(self, act: Callable[[int], Any], seqs: Iterable[int]) -> list[Any]:
+        """Only behind the cursor: a row beyond it is the writer's, who may bury it again after a kill."""
+        cursor = self._log.cursor()
+        return [await asyncio.to_thread(act, seq) for seq in seqs if seq <= cursor]
 
 
 def _only_for_operators() -> None:

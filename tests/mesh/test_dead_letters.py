@@ -76,6 +76,18 @@ async def test_dropped_ones_are_gone(cell: Cell) -> None:
     assert [letter.record.seq for letter in cell.log.dead_letters()] == [seqs[1]]
 
 
+async def test_one_that_the_writer_may_bury_again_is_left_to_it(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the cursor: after a kill its row is read again."""
+    seqs = await poisoned(cell, await cell.project(), 1)
+    with monkeypatch.context() as before:
+        before.setattr(cell.log, "cursor", lambda: seqs[0] - 1)
+        assert (await operator(cell).ReplayDeadLetters(pb.ReplayDeadLettersRequest(seqs=seqs))).replayed == 0
+        assert (await operator(cell).DropDeadLetters(pb.DropDeadLettersRequest(seqs=seqs))).dropped == 0
+    assert [letter.record.seq for letter in cell.log.dead_letters()] == seqs
+
+
 @pytest.mark.parametrize(("region", "role"), [(EU, "rest"), (EU, "cell"), (US, "operator")])
 async def test_nobody_but_the_regions_operators_sees_or_touches_them(
     cell: Cell, region: str, role: str
