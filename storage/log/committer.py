@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from storage.log import Append, LogFailed, Outcome
+from storage.log import Append, LogFailed, Outcome, Rows, Table
 
+_NOTHING: Final = Rows(Table.EVENTS, "", ())
 Store = Callable[[list[Append]], list[Outcome]]
 
 
@@ -34,6 +35,8 @@ class Committer:
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """Waits for the commit that holds the appends; raises what the commit raised."""
+        if not appends or not all(part.rows for append in appends for part in append.parts or [_NOTHING]):
+            raise ValueError("an append has at least one row")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[Outcome]] = loop.create_future()
         with self._wake:

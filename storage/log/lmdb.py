@@ -28,7 +28,6 @@ from storage.log import (
     Outcome,
     Record,
     Rows,
-    Table,
 )
 from storage.log.blocks import only
 from storage.log.codec import block_of, dead_of, dead_value, key_of, last_of, pack, seq_of, size_of
@@ -55,7 +54,6 @@ _ERASED: Final = b"erased"
 
 
 _NOBODY: Final = 1 << 64
-_NOTHING: Final = Rows(Table.EVENTS, "", ())
 
 
 def _wall_ms() -> int:
@@ -96,8 +94,6 @@ class LmdbLog:
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """Stores each append whole or not at all, synced, and answers each."""
-        if not appends or not all(part.rows for append in appends for part in append.parts or [_NOTHING]):
-            raise ValueError("an append has at least one row")
         return await self._committer.append(appends)
 
     def read(self, after: int, limit: int) -> list[Block]:

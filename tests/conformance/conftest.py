@@ -1,4 +1,4 @@
-"""The analytics store of a module's tests, on both backends, and a server for what only that has."""
+"""The analytics store of a module's tests, on both backends, and servers of ClickHouse and NATS."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from storage.analytics.engine import Engine, QueryLimits
 from tests.support.clickhouse.server import ClickHouse
 from tests.support.engines import BACKENDS, open_engine, running_clickhouse
+from tests.support.logs import LOG_BACKENDS, LogPlace
+from tests.support.nats import Nats, running_nats
 
 LIMITS = QueryLimits(max_seconds=2, max_memory_bytes=256 << 20)
 
@@ -39,3 +41,18 @@ def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]
     """A running ClickHouse server."""
     with running_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """A running NATS server."""
+    with running_nats(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(params=LOG_BACKENDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> LogPlace:
+    """Where the test's log lies."""
+    if request.param == "lmdb":
+        return LogPlace.in_folder(tmp_path / "log")
+    return LogPlace.on_nats(request.getfixturevalue("nats"))

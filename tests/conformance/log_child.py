@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 from storage.log import Append, Rows, Table
-from storage.log.lmdb import LmdbLog
+from tests.support.logs import LogPlace
 
 
-async def main(path: str) -> None:
-    log = LmdbLog.open(Path(path))
+async def main(place: str) -> None:
+    log = LogPlace.parse(place).open()
     count = 0
     while True:
         rows = [b'"n":%d}' % (count + at) for at in range(3)]

@@ -26,7 +26,9 @@ from storage.log import (
     Table,
 )
 from storage.log.blocks import records
+from storage.log.jetstream import JetStreamLog
 from storage.log.lmdb import LmdbLog
+from tests.support.logs import LogPlace
 
 pytestmark = [pytest.mark.disk]
 
@@ -34,15 +36,15 @@ OpenLog = Callable[..., DurableLog]
 CHILD = Path(__file__).parent / "log_child.py"
 
 
-@pytest.fixture(params=["lmdb"])
-def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLog]:
+@pytest.fixture
+def open_log(place: LogPlace) -> Iterator[OpenLog]:
     """Opens the same log each time: call it again after a close."""
     opened: list[DurableLog] = []
 
     def opener(max_bytes: int = 64 << 20, **options: Any) -> DurableLog:
         for log in opened:
             log.close()
-        opened.append(LmdbLog.open(tmp_path / "log", max_bytes=max_bytes, **options))
+        opened.append(place.open(max_bytes, **options))
         return opened[-1]
 
     yield opener
@@ -124,7 +126,7 @@ async def test_appends_of_many_callers_get_distinct_ranges_without_gaps(log: Dur
 async def test_appends_that_arrive_together_share_a_commit(
     log: DurableLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(log, LmdbLog)
+    assert isinstance(log, LmdbLog | JetStreamLog)
     commits: list[int] = []
     store = log._committer._store
 
@@ -373,7 +375,7 @@ async def test_a_scan_sees_rows_projects_and_dead_letters(log: DurableLog) -> No
 async def test_a_failed_commit_fails_all_who_wait_and_the_next_one_goes_on(
     log: DurableLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(log, LmdbLog)
+    assert isinstance(log, LmdbLog | JetStreamLog)
     store, failing = log._committer._store, threading.Event()
     failing.set()
 
@@ -395,11 +397,11 @@ async def test_a_closed_log_acknowledges_nothing(log: DurableLog) -> None:
         await log.append(rows(b"}"))
 
 
-def test_a_killed_process_loses_no_acknowledged_append(open_log: OpenLog, tmp_path: Path) -> None:
+def test_a_killed_process_loses_no_acknowledged_append(open_log: OpenLog, place: LogPlace) -> None:
     acknowledged, log_ids = 0, set()
     for kill_after in (5, 60):
         with subprocess.Popen(
-            [sys.executable, str(CHILD), str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(CHILD), place.argument], stdout=subprocess.PIPE, text=True
         ) as child:
             assert child.stdout is not None
             for _ in range(kill_after):

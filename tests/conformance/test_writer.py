@@ -14,9 +14,10 @@ from storage.analytics.engine import Engine
 from storage.analytics.errors import StoreUnavailable
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
-from storage.log import Block, Record, Rows, Table
+from storage.log import Block, DurableLog, Record, Rows, Table
 from storage.log.blocks import only
 from storage.log.lmdb import LmdbLog
+from tests.support.logs import LogPlace
 from tests.support.old_logs import write_format_1
 from tests.support.writer_rows import REGION, append, event, stored
 
@@ -26,8 +27,8 @@ POISON = Rows(Table.EVENTS, "proj_bad", [b'"timestamp_ms":"soon"}'])
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[LmdbLog]:
-    opened = LmdbLog.open(tmp_path / "log", max_bytes=64 << 20)
+def log(place: LogPlace) -> Iterator[DurableLog]:
+    opened = place.open()
     yield opened
     opened.close()
 
@@ -36,7 +37,7 @@ MakeWriter = Callable[..., Writer]
 
 
 @pytest.fixture
-def make_writer(engine: Engine, log: LmdbLog) -> Iterator[MakeWriter]:
+def make_writer(engine: Engine, log: DurableLog) -> Iterator[MakeWriter]:
     """Starts writers on the test's log, one after the other, and stops the last."""
     made: list[Writer] = []
 
@@ -53,7 +54,7 @@ def make_writer(engine: Engine, log: LmdbLog) -> Iterator[MakeWriter]:
 
 
 async def test_what_is_appended_is_stored_and_leaves_the_log(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     writer = make_writer(batch_rows=30)
     for at in range(0, 100, 10):
@@ -65,7 +66,7 @@ async def test_what_is_appended_is_stored_and_leaves_the_log(
 
 
 async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_stored(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     cut = Rows(Table.EVENTS, project, [event(project, 999).rows[0][:-1]])
     entries = [event(project, number) for number in range(50)]
@@ -81,7 +82,7 @@ async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_store
 
 
 async def test_a_row_of_another_regions_project_does_not_reach_the_store(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     await append(log, [event(project, 1), event("proj_there", 2), event(project, 3)])
     writer = make_writer()
@@ -94,7 +95,7 @@ async def test_a_row_of_another_regions_project_does_not_reach_the_store(
 
 
 async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     writer = make_writer()
     first = await append(log, [event(project, 1, id="evt_a"), event(project, 2, id="evt_a")])
@@ -105,7 +106,7 @@ async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
 
 
 async def test_rows_that_a_former_run_inserted_are_not_inserted_again(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     await append(log, [event(project, number) for number in range(10)])
     sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
@@ -136,7 +137,7 @@ async def test_an_upgrade_between_an_insert_and_its_cursor_doubles_and_loses_not
 
 
 def test_an_equal_key_counts_as_present_and_only_in_its_environment(
-    engine: Engine, log: LmdbLog, project: str
+    engine: Engine, log: DurableLog, project: str
 ) -> None:
     sink = ReadBackSink(handle=engine.writer(), log_id=f"log_{project}")
 
@@ -155,7 +156,7 @@ def test_an_equal_key_counts_as_present_and_only_in_its_environment(
 @pytest.mark.parametrize("landed", [False, True], ids=["before", "after"])
 async def test_an_insert_that_fails_before_or_after_it_landed_is_made_good(
     engine: Engine,
-    log: LmdbLog,
+    log: DurableLog,
     project: str,
     make_writer: MakeWriter,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,7 +181,7 @@ async def test_an_insert_that_fails_before_or_after_it_landed_is_made_good(
 
 
 async def test_a_failure_nobody_foresaw_stops_nothing(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     failed = threading.Event()
 
@@ -197,7 +198,7 @@ async def test_a_failure_nobody_foresaw_stops_nothing(
 
 
 async def test_a_writer_that_stops_has_drained_the_log(
-    engine: Engine, log: LmdbLog, project: str, make_writer: MakeWriter
+    engine: Engine, log: DurableLog, project: str, make_writer: MakeWriter
 ) -> None:
     writer = make_writer(batch_rows=7)
     await append(log, [event(project, number) for number in range(50)])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.ingest import inserting, writer
-from tests.support.engines import BACKENDS
+from tests.support.logs import LogPlace
 from tests.support.strace import Call, read_trace, run_traced
 
 pytestmark = [pytest.mark.disk]
@@ -73,14 +73,16 @@ def last_life(folder: Path, count: int, *, orders: bool = True) -> dict[str, Any
     return answer
 
 
-@pytest.fixture(params=BACKENDS)
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the child's rows go: into its folder, or to a server that lives on."""
-    if request.param == "http":
+@pytest.fixture(params=["embedded", "production"])
+def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the child's rows and its log are: in its folder, or on a ClickHouse and a NATS that live on."""
+    if request.param == "production":
+        place = LogPlace.on_nats(request.getfixturevalue("nats"))
+        monkeypatch.setenv("LOG_PLACE", place.argument)
         monkeypatch.setenv("ANALYTICS_URL", request.getfixturevalue("clickhouse").url)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("stores")
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step: str) -> None:
     if step.startswith("looked") and step in FIRST_OF_A_LIFE:
@@ -91,7 +93,7 @@ def test_killed_at_any_step_every_row_is_there_exactly_once(tmp_path: Path, step
     last_life(tmp_path, COUNT)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("stores")
 def test_killed_again_and_again_while_it_recovers_every_row_is_there_exactly_once(tmp_path: Path) -> None:
     """One store, a life for every step, each killed at the first sight of it."""
     for step in ["committing", *STEPS]:

@@ -2,7 +2,7 @@
 
 argv: folder, step to die at ("" for none), how often it is seen until then, entries to append first,
 "orders" where some of these are erasures.
-ANALYTICS_URL in the environment names a ClickHouse server instead of a store in the folder.
+ANALYTICS_URL and LOG_PLACE in the environment name stores elsewhere than in the folder.
 Prints what the store holds of this log, and the steps it took, if it lives.
 """
 
@@ -25,8 +25,8 @@ from storage.analytics.engine import Engine
 from storage.analytics.erasing import ErasureOrder
 from storage.analytics.guard import StoreGuard
 from storage.analytics.tables import TABLES, AliasRow, EventRow, PeopleRow, seconds, tail
-from storage.log import Append, Rows, Table
-from storage.log.lmdb import LmdbLog
+from storage.log import Append, DurableLog, Rows, Table
+from tests.support.logs import LogPlace
 
 NOW_MS = 1_778_337_121_482
 REGION = "eu-west-1"
@@ -91,6 +91,11 @@ class Steps:
                 os._exit(9)
 
 
+def open_log(folder: Path) -> DurableLog:
+    elsewhere = os.environ.get("LOG_PLACE")
+    return (LogPlace.parse(elsewhere) if elsewhere else LogPlace.in_folder(folder / "log")).open()
+
+
 def open_engine(folder: Path) -> Engine:
     if url := os.environ.get("ANALYTICS_URL"):
         return Engine.server(url, region=REGION)
@@ -100,7 +105,7 @@ def open_engine(folder: Path) -> Engine:
 async def main(folder: Path, steps: Steps, count: int, *, orders: bool) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     tempfile.tempdir = str(folder / "tmp")
-    log = LmdbLog.open(folder / "log")
+    log = open_log(folder)
     entries = entries_of(count, log.stats().appended, project=log.log_id, orders=orders)
     for at in range(0, count, 20):
         await log.append([Append(entries[at : at + 20])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Final
 
 _STEP: Final = 1 << 16
 _SOME: Final = 5_000
+_POLL_S: Final = 0.05
 WAIT_S: Final = 30.0
 
 
@@ -96,8 +98,7 @@ class _Pair:
                 elif self._fault is Fault.HOLD_ANSWER:
                     self._network.struck.set()
                     self._network.released.wait(WAIT_S)
-                else:
-                    self._client.sendall(data)
+                self._client.sendall(data)
 
     def _deliver_beginning(self, data: bytes) -> bytes:
         """Delivers the headers and a little of the body; what was taken beyond."""
@@ -107,12 +108,15 @@ class _Pair:
         return data[body + _SOME :]
 
     def _hold(self, data: bytes) -> None:
-        """Takes the request while the client believes it is sent, and delivers it late."""
-        held = [data]
+        """Takes what comes, as if it were sent, and delivers it once it is told to; then all goes on."""
+        held, gone = [data], False
         self._network.struck.set()
-        while more := self._client.recv(_STEP):  # ends when the client has lost patience
-            held.append(more)
-        self._network.released.wait(WAIT_S)
+        while not self._network.released.is_set():
+            ready, _, _ = select.select([] if gone else [self._client], [], [], _POLL_S)
+            if ready:
+                held.append(self._client.recv(_STEP))
+                gone = not held[-1]
+        self._fault = None
         self._server.sendall(b"".join(held))
 
     def _end(self) -> None:
