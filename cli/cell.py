@@ -16,6 +16,7 @@ from storage.analytics.errors import StoreDenied
 from storage.analytics.tables import DATABASE
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
+from storage.log import DurableLog, LogFailed
 from storage.log.lmdb import LmdbLog
 from storage.records.publisher import Publisher
 from storage.records.records import Records
@@ -40,6 +41,15 @@ class CellConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     records_url: str = ""
     """postgresql+asyncpg://user:password@host/database; empty: SQLite."""
+
+    log_url: str = ""
+    """nats://user:password@host:4222 of the region's NATS server; empty: LMDB."""
+
+    log_monitor_url: str = ""
+    """http://host:port of the same server's monitoring; empty: port 8222 of `log_url`'s host."""
+
+    log_replicas: int = 1
+    """Servers of a NATS cluster that keep each message; of a log that is made new."""
 
     log_bytes: int = 1 << 30
     """Size of the durable log on disk; it takes no more events at 80 % of it."""
@@ -97,11 +107,28 @@ class Cell:
         process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
         return cell
 
-    def open_log(self) -> LmdbLog:
+    async def open_log(self) -> DurableLog:
         """The durable log; its writer has to be stopped before the stack closes it."""
-        log = LmdbLog.open(self._process.data_dir / LOG, max_bytes=self.config.log_bytes)
-        self._process.stack.callback(log.close)
+        log = await asyncio.to_thread(self._open_log)
+        self._process.stack.push_async_callback(asyncio.to_thread, log.close)
         return log
+
+    def _open_log(self) -> DurableLog:
+        config = self.config
+        if not config.log_url:
+            return LmdbLog.open(self._process.data_dir / LOG, max_bytes=config.log_bytes)
+        from storage.log.jetstream import JetStreamLog
+
+        try:
+            return JetStreamLog.open(
+                config.log_url,
+                region=self._process.region,
+                max_bytes=config.log_bytes,
+                monitor_url=config.log_monitor_url,
+                replicas=config.log_replicas,
+            )
+        except LogFailed as error:
+            raise ConfigError(f"[cell] log_url: {error.detail}") from None
 
 
 async def open_engine(process: Process, limits: QueryLimits) -> Engine:

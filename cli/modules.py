@@ -69,7 +69,7 @@ async def _ingest(process: Process) -> None:
     )
     config = process.settings.load(IngestConfig, "ingest")
     limits = process.settings.load(QueryConfig, "query").limits()
-    log, engine = cell.open_log(), await open_engine(process, limits)
+    log, engine = await cell.open_log(), await open_engine(process, limits)
     process.services += await build(
         config=config,
         node=node,

@@ -35,6 +35,7 @@ from services.ingest.config import IngestConfig
 from services.query.config import QueryConfig
 from storage.analytics.engine import Engine
 from storage.directory.lmdb import LmdbDirectory
+from storage.log import DurableLog
 from storage.log.lmdb import LmdbLog
 from tests.support import rows
 from tests.support.nodes import EU, TestNode, make_node
@@ -51,7 +52,7 @@ class Cell:
     data_dir: Path
     node: TestNode
     directory: LmdbDirectory
-    log: LmdbLog
+    log: DurableLog
     engine: Engine
     server: MeshServer
     tokens: TokenKey
@@ -133,13 +134,17 @@ async def open_cell(
     engine: Engine,
     *,
     log_bytes: int = 64 << 20,
+    log: DurableLog | None = None,
     rate_clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Cell]:
-    """Starts a cell of eu-west-1 in `data_dir`; stops it in good order at the end."""
+    """Starts a cell of eu-west-1 in `data_dir`; stops it in good order at the end.
+
+    `log` is one that is open, instead of one in the folder; it is closed at the end too.
+    """
     async with AsyncExitStack() as stack:
         directory = LmdbDirectory.open(data_dir / "directory", region=EU)
         stack.callback(directory.close)
-        log = LmdbLog.open(data_dir / "log", max_bytes=log_bytes)
+        log = log or LmdbLog.open(data_dir / "log", max_bytes=log_bytes)
         stack.push_async_callback(asyncio.to_thread, log.close)
         tokens = TokenKey.generate()
         signing = Row(region=EU, jwt_key=JwtKey(kid=tokens.kid, public_key=tokens.public_bytes))

@@ -19,7 +19,12 @@ HOME = DEFAULT_REGION
 """The region that the registry, the router and the edge report to."""
 REGIONS = [region.id for region in DEFAULT_CATALOGUE]
 GLOBAL_TARGETS = {"registry", "router"}
-STORES = {"postgres": "/var/lib/postgresql/data", "clickhouse": "/var/lib/clickhouse", "jaeger": "/tmp"}
+STORES = {
+    "postgres": "/var/lib/postgresql/data",
+    "clickhouse": "/var/lib/clickhouse",
+    "jaeger": "/tmp",
+    "nats": "/data",
+}
 SHARED_NETWORKS = {"federated"}
 LISTENERS = {
     ("rest", "http"): "SANKOFA_REST_PUBLIC_ADDRESS",
@@ -165,6 +170,14 @@ def foreign_addresses(compose: Compose) -> Iterator[str]:
                     yield f"the edge forwards to {sorted(hosts)}"
             elif region and not owners <= {region, None}:
                 yield f"{name} is told of {sorted(hosts)} by {key}"
-            for secret in re.findall(r"\$\{(\w+)_(?:POSTGRES|CLICKHOUSE)_PASSWORD", str(value)):
+            for secret in re.findall(r"\$\{(\w+)_(?:POSTGRES|CLICKHOUSE|NATS)_PASSWORD", str(value)):
                 if secret != (region or "registry").upper().replace("-", "_"):
                     yield f"{name} is given a password of {secret} by {key}"
+
+
+def foreign_tags(compose: Compose) -> Iterator[str]:
+    """A cell refuses a NATS server without the tag of its region: that it has it says who set it up."""
+    for name, service in compose["services"].items():
+        told = (service.get("environment") or {}).get("NATS_REGION_TAG")
+        if name.endswith("-nats") and told != f'"region:{region_of(name, service)}"':
+            yield f"{name} is tagged {told}"

@@ -22,6 +22,8 @@ TELLS = {
     "SANKOFA_EDGE_ROUTER_ADDRESS": ("router", "http"),
     "SANKOFA_CELL_ANALYTICS_URL": ("clickhouse", "8123"),
     "SANKOFA_CELL_RECORDS_URL": ("postgres", "5432"),
+    "SANKOFA_CELL_LOG_URL": ("nats", "4222"),
+    "SANKOFA_CELL_LOG_MONITOR_URL": ("nats", "8222"),
     "SANKOFA_REGISTRY_STORE_URL": ("registry-postgres", "5432"),
     "SANKOFA_CLICKHOUSE_HOST": ("clickhouse", ""),
     "SANKOFA_JAEGER_HOST": ("jaeger", ""),
@@ -31,11 +33,12 @@ TELLS = {
 PROCESS = ("SANKOFA_PROCESS_CELL_ADDRESS", "SANKOFA_PROCESS_COLLECTOR_ADDRESS")
 FED = (*PROCESS, "SANKOFA_PROCESS_REGISTRY_ADDRESS")
 RECORDS, ANALYTICS = "SANKOFA_CELL_RECORDS_URL", "SANKOFA_CELL_ANALYTICS_URL"
+LOG = ("SANKOFA_CELL_LOG_URL", "SANKOFA_CELL_LOG_MONITOR_URL")
 NEEDED = {
     "registry": (*PROCESS, "SANKOFA_REGISTRY_STORE_URL"),
     "router": (*FED, "SANKOFA_ROUTER_REGISTRY_ADDRESS"),
     "edge": ("SANKOFA_EDGE_ROUTER_ADDRESS", "SANKOFA_EDGE_UPSTREAMS"),
-    "ingest": (*FED, RECORDS, ANALYTICS),
+    "ingest": (*FED, RECORDS, ANALYTICS, *LOG),
     "query": (*PROCESS, ANALYTICS),
     "org": (*FED, RECORDS),
     "rest": (
@@ -66,7 +69,7 @@ def wrong_addresses(compose: Compose) -> Iterator[str]:
         for key in NEEDED.get(_kind(service, name), ()):
             if key not in told:
                 yield f"{name} is not told {key}"
-        for key in {RECORDS, ANALYTICS} & told.keys() - {*NEEDED.get(_kind(service, name), ())}:
+        for key in {RECORDS, ANALYTICS, *LOG} & told.keys() - {*NEEDED.get(_kind(service, name), ())}:
             yield f"{name} is given a store that it does not use by {key}"
         for key, value in told.items():
             if key in TELLS:

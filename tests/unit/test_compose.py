@@ -44,6 +44,7 @@ def violations(compose: Compose) -> list[str]:
         checks.shared_volumes,
         checks.shared_networks,
         checks.foreign_addresses,
+        checks.foreign_tags,
         wrong_addresses,
         wrong_catalogue,
         unshared_directories,
@@ -157,6 +158,20 @@ def _readonly_directory(compose: Compose) -> None:
         (_mount("us-east-1-rest", "eu-west-1-pki:/etc/other:ro"), "volume eu-west-1-pki is shared"),
         (_mount("registry", "eu-west-1-ingest:/data"), "volume eu-west-1-ingest is shared"),
         (_mount("eu-west-1-jaeger", "eu-west-1-postgres:/data"), "shared by the stores"),
+        (_mount("us-east-1-nats", "eu-west-1-nats:/other"), "volume eu-west-1-nats is shared"),
+        (_join("us-east-1-nats", "federated"), "can be reached from other regions"),
+        (
+            _tell("us-east-1-ingest", "SANKOFA_CELL_LOG_URL", "nats://x@eu-west-1-nats:4222"),
+            "us-east-1-ingest is told of",
+        ),
+        (
+            _drop("services", "us-east-1-ingest", "environment", "SANKOFA_CELL_LOG_URL"),
+            "us-east-1-ingest is not told SANKOFA_CELL_LOG_URL",
+        ),
+        (
+            _tell("us-east-1-nats", "NATS_REGION_TAG", '"region:eu-west-1"'),
+            "us-east-1-nats is tagged",
+        ),
         (_mount("eu-west-1-rest", "elsewhere:/data"), "declared nowhere"),
         (_join("us-east-1-ingest", "eu-west-1"), "us-east-1-ingest of us-east-1 is on eu-west-1"),
         (_join("registry", "eu-west-1"), "registry of None is on eu-west-1"),
