@@ -23,6 +23,9 @@ from cli.up import LocalMesh
 from mesh.regions import DEFAULT_CATALOGUE, Region
 
 ERRORS: Final = Console(stderr=True)
+READY_WITHIN_S: Final = 300.0
+"""Sixteen regions start together on whatever cores there are."""
+
 STOPPED: Final = 130
 """Exit code after Ctrl-C."""
 
@@ -95,7 +98,7 @@ async def started(topology: Topology) -> AsyncIterator[LocalMesh]:
     """Starts the processes of a mesh, and stops them at the end, whatever happens."""
     mesh = LocalMesh(topology, say)
     try:
-        await mesh.start()
+        await mesh.start(READY_WITHIN_S)
         yield mesh
     finally:
         await mesh.stop()

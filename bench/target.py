@@ -7,11 +7,11 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -27,7 +27,7 @@ from mesh.regions import DEFAULT_CATALOGUE
 
 POLL_S: Final = 0.02
 STORED_WITHIN_S: Final = 120.0
-_GAUGES: Final = re.compile(r"^sankofa_log_(appended|lag|dead_letters) (\S+)$", re.MULTILINE)
+GAUGES: Final = re.compile(r"^sankofa_log_(appended|lag|dead_letters) (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +54,23 @@ class Target:
 
     async def measure(self, path: str, bodies: Path, *, connections: int, seconds: float) -> Measured:
         """Posts, and returns when the writer has stored everything. Raises RuntimeError if it does not."""
+        url, key = self.where.rest_url, self.project.keys["live"]
+        return await self.watch(
+            self.wrk.post(url, path, key=key, bodies=bodies, connections=connections, seconds=seconds),
+            seconds,
+        )
+
+    async def watch(self, load: Coroutine[Any, Any, Load], seconds: float) -> Measured:
+        """Runs a load of events until the writer has stored everything. Raises RuntimeError as `measure`."""
         pids = {role: self.where.pids[role] for role in ("rest", "cell")}
         with cpu_of(pids) as used:
-            posting = asyncio.create_task(
-                self.wrk.post(
-                    self.where.rest_url,
-                    path,
-                    key=self.project.keys["live"],
-                    bodies=bodies,
-                    connections=connections,
-                    seconds=seconds,
-                )
-            )
+            posting = asyncio.create_task(load)
             try:
                 stored_at_s = await self._stored(posting, seconds)
             finally:
                 posting.cancel()
-            load = await posting
-        return Measured(load, stored_at_s - load.begun_s, {**used, "wrk": load.cpu_s})
+            done = await posting
+        return Measured(done, stored_at_s - done.begun_s, {**used, "wrk": done.cpu_s})
 
     async def count(self) -> int:
         """Events of the project, as the query endpoint counts them in the store."""
@@ -90,7 +89,7 @@ class Target:
         since_s, seen = 0.0, -1.0
         async with httpx.AsyncClient(base_url=self.admin_url, trust_env=False) as client:
             while not (posting.done() and since_s):
-                found = dict(_GAUGES.findall((await client.get("/metrics")).text))
+                found = dict(GAUGES.findall((await client.get("/metrics")).text))
                 appended, lag = float(found["appended"]), float(found["lag"])
                 if lag:
                     since_s = 0.0

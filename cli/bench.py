@@ -75,3 +75,34 @@ def query(rows: int, seconds: float, rounds: int, folder: Path, as_json: bool) -
         folder=folder, rows=rows, seconds=seconds, rounds=rounds, json=as_json, console=wide_console()
     )
     finish(until_stopped(work))
+
+
+@bench.command("scale")
+@click.option("--keys", "-k", multiple=True, type=int, default=(100, 10_000, 1_000_000), show_default=True)
+@click.option("--regions", "-r", multiple=True, type=int, default=(1, 4, 16), show_default=True)
+@click.option("--seconds", default=3.0, show_default=True, help="Length of each load and each loop.")
+@click.option("--rounds", default=2, show_default=True, help="How often the sizes take turns.")
+@_folder
+@_json
+def scale(
+    keys: tuple[int, ...], regions: tuple[int, ...], seconds: float, rounds: int, folder: Path, as_json: bool
+) -> None:
+    """What a request costs as keys and regions grow, and the memory of each process. Needs `wrk`.
+
+    Meshes with few and with many keys run side by side; those with more regions one after the other. Exit
+    code 1 where a request was refused, or the log took another number of rows than were acknowledged.
+    """
+    from bench.run import until_stopped
+    from bench.scale import run_scale
+    from cli.commands import wide_console
+
+    work = run_scale(
+        folder=folder,
+        keys=keys,
+        regions=regions,
+        seconds=seconds,
+        rounds=rounds,
+        json=as_json,
+        console=wide_console(),
+    )
+    finish(until_stopped(work))

@@ -35,7 +35,7 @@ class LocalMesh:
         self._running: list[Supervised] = []
         self._up = False
 
-    async def start(self) -> float:
+    async def start(self, ready_within_s: float = READY_TIMEOUT_S) -> float:
         """Starts level by level, each gated on health; answers the seconds it took. Raises StartFailed."""
         begun = time.monotonic()
         if read_mesh(self.topology.data_dir) is not None:
@@ -48,7 +48,7 @@ class LocalMesh:
         for level in self.topology.levels():
             started = [self._supervised(command) for command in level]
             self._running += started
-            await asyncio.gather(*(process.start(READY_TIMEOUT_S) for process in started))
+            await asyncio.gather(*(process.start(ready_within_s) for process in started))
         self._up = True
         self._write()
         return time.monotonic() - begun

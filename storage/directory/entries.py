@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import msgspec
 
-from mesh.directory import AccessFact
+from mesh.directory import AccessFact, ProjectFact
 from sankofa.registry.v1.registry_pb2 import (
     ApiKey,
     Catalogue,
@@ -91,6 +92,12 @@ def value_of(signed: SignedRow) -> bytes:
         case "org":
             return encode((region, row.org.epoch))
     raise ValueError(f"no directory holds a {kind}")
+
+
+def project_value(fact: ProjectFact) -> bytes:
+    """The value of a project."""
+    lists = None if fact.allow_lists is None else astuple(fact.allow_lists)
+    return encode(ProjectEntry(fact.org_id, fact.name, fact.state, fact.retention_days, lists))
 
 
 def row_of(kind: str, key: bytes, value: bytes) -> Row:

@@ -11,7 +11,7 @@ from storage.directory.entries import DATABASES
 
 Database = lmdb._Database
 MAP_BYTES = 1 << 30
-"""Address space, not disk: some 4 million keys."""
+"""Address space, not disk: two million keys with their projects (a million take 438 MB, measured)."""
 
 
 class DirectoryUnusable(Exception):

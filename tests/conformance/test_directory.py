@@ -74,6 +74,13 @@ async def test_a_project_written_before_there_was_a_retention_is_kept_for_ever(
     assert directory.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 65_535)
 
 
+async def test_many_projects_are_written_in_one_transaction(open_directory: Open) -> None:
+    directory = open_directory()
+    facts = [ProjectFact(f"proj_{number}", "org_1", f"Shop {number}", "active") for number in range(2_500)]
+    await directory.put_projects(facts)
+    assert [open_directory().project(fact.project_id) for fact in facts] == facts
+
+
 def access(
     user: str = "usr_1", role: ProjectRole = ProjectRole.PROJECT_ROLE_EDITOR, epoch: int = 1
 ) -> AccessFact:

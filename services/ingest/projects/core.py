@@ -103,8 +103,7 @@ class Projects:
             # Unsigned: the directory keeps facts, not signatures, and those of 10,000 projects take seconds.
             some = [SignedRow(row=row) for row in rows[start : start + ROWS_A_WRITE]]
             await self._directory.put_own_rows(some)
-        for stored in every:
-            await self._facts.put(stored.project)
+        await self._facts.put(stored.project for stored in every)
         self._publisher.wake()
 
     async def provision(self, token: str) -> Provisioned:
