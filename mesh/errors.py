@@ -24,6 +24,8 @@ from grpc_status import rpc_status
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 DOMAIN = "sankofa"
+LONGEST_DETAIL = 200
+"""Characters: it travels in gRPC's trailers, three times and encoded, and they hold 8 KiB."""
 RETRY_AFTER_S = 1
 """When to come again, where nothing more exact is known."""
 
@@ -40,7 +42,7 @@ class SankofaError(Exception):
         self, reason: ErrorReason | None = None, *, detail: str = "", retry_after_s: int = RETRY_AFTER_S
     ) -> None:
         self.reason: ErrorReason = self.default if reason is None else reason
-        self.detail = detail
+        self.detail = detail[:LONGEST_DETAIL]
         self.retry_after_s = retry_after_s
         super().__init__(self.public_text)
 
