@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from dataclasses import dataclass
 from typing import Any
 
@@ -300,3 +301,31 @@ def test_a_request_without_operations_and_an_operation_of_no_kind_are_refused(re
         reader.normaliser.frame().accept(
             AppendItem(project_id="proj_a", environment=ENVIRONMENT_LIVE, operations=[Operation()])
         )
+
+
+@pytest.mark.parametrize(
+    "bag",
+    [
+        b'{"$session_id":[' + b"[]," * 500_000 + b"[]]}",
+        b'{"$os":{' + b'"":{},' * 300_000 + b'"":{}}}',
+        b"{" + b'"":{},' * 300_000 + b'"":{}}',
+    ],
+    ids=["array", "object", "keys"],
+)
+def test_a_bag_of_many_small_values_takes_no_more_memory_than_its_bytes(reader: Reader, bag: bytes) -> None:
+    operation = event(properties=bag)
+    tracemalloc.start()
+    reader.accept(operation)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(bag)
+
+
+def test_traits_without_end_are_refused_before_they_are_objects(reader: Reader) -> None:
+    bag = b"{%b}" % b",".join(b'"%x":1' % each for each in range(500_000))
+    person = People(distinct_id="user_1", properties=bag)
+    tracemalloc.start()
+    assert reader.refusal(person) == "TOO_MANY_PROPERTIES"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(bag)

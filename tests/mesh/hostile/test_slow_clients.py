@@ -11,7 +11,16 @@ import pytest
 import pytest_asyncio
 
 from tests.support.cell import Cell
-from tests.support.hostile import DEADLINE_S, GOOD, Attacked, Reply, attackable, attacked, small_window
+from tests.support.hostile import (
+    DEADLINE_S,
+    GOOD,
+    Attacked,
+    Reply,
+    all_of,
+    attackable,
+    attacked,
+    small_window,
+)
 from tests.support.shim import until
 
 pytestmark = [pytest.mark.network, pytest.mark.disk, pytest.mark.asyncio(loop_scope="module")]
@@ -31,7 +40,7 @@ async def _drip(target: Attacked, first: bytes, drop: bytes) -> Reply:
     """Sends `first`, then a drop at a time until the shim has had enough; what it says."""
     reader, writer = await target.open()
     writer.write(first)
-    answer = asyncio.create_task(reader.read())
+    answer = asyncio.create_task(all_of(reader))
     try:
         async with asyncio.timeout(DEADLINE_S):
             while not answer.done():
