@@ -101,10 +101,10 @@ class Injector:
         if role == "registry":
             await self._measure_ready(kill)
             return
-        edge = role in ("router", "edge")
-        kill.served_s = await load.served(
-            region or self._mesh.regions[0], edge=edge, within_s=SERVED_WITHIN_S
-        )
+        if region:
+            kill.served_s = await load.served(region, within_s=SERVED_WITHIN_S)
+        else:
+            kill.served_s = await load.served_by_edge(within_s=SERVED_WITHIN_S)
 
     async def _measure_ready(self, kill: Kill) -> None:
         begun = time.monotonic()
@@ -135,7 +135,7 @@ class Injector:
             await self._hold(fault, load, stop)
         finally:
             del self._tally.active[region]
-        fault.served_s = await load.served(region, edge=False, within_s=SERVED_WITHIN_S)
+        fault.served_s = await load.served(region, within_s=SERVED_WITHIN_S)
 
     async def _hold(self, fault: Fault, load: Load, stop: asyncio.Event) -> None:
         act, region = fault.act, fault.region

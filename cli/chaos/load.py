@@ -11,7 +11,7 @@ import gzip
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -27,7 +27,7 @@ AGAIN = frozenset({NO_ANSWER, 429, 502, 503, 504})
 TIMEOUTS_S = (1.0, 3.0, 10.0)
 PAUSE_S = (0.05, 0.3)
 LONGEST_WAIT_S = 1.0
-PROBE_PAUSE_S = 0.05
+PROBE_PAUSE_S, PROBE_TIMEOUT_S = 0.05, 1.0
 
 Heard = Callable[[str, int], None]
 """Told the region and the status of every answer."""
@@ -143,15 +143,24 @@ class Load:
                 status = await client.deliver(client.mix.flood(), stop)
                 await _pause(0.0 if status == OK else PROBE_PAUSE_S, stop)
 
-    async def served(self, region: str, *, edge: bool, within_s: float) -> float | None:
-        """Seconds until an event is acknowledged; None if none is in time."""
-        client, begun = self.client(region, edge=edge), time.monotonic()
-        never = asyncio.Event()
-        async with client.http:
+    async def served(self, region: str, *, within_s: float) -> float | None:
+        """Seconds until an event is acknowledged on a region's own URL; None if none is in time."""
+        return await self._probe([self.client(region)], within_s)
+
+    async def served_by_edge(self, *, within_s: float) -> float | None:
+        """The same on the global URL, of whichever region: one may be away for a reason of its own."""
+        return await self._probe([self.client(region, edge=True) for region in self.projects], within_s)
+
+    async def _probe(self, clients: list[Client], within_s: float) -> float | None:
+        begun, never = time.monotonic(), asyncio.Event()
+        async with AsyncExitStack() as stack:
+            for client in clients:
+                client.http.timeout = httpx.Timeout(PROBE_TIMEOUT_S)
+                await stack.enter_async_context(client.http)
             while time.monotonic() - begun < within_s:
-                client.http.timeout = httpx.Timeout(1.0)
-                if await client.deliver(client.mix.single(), never) == OK:
-                    return time.monotonic() - begun
+                for client in clients:
+                    if await client.deliver(client.mix.single(), never) == OK:
+                        return time.monotonic() - begun
                 await _pause(PROBE_PAUSE_S, never)
         return None
 
