@@ -6,6 +6,6 @@ of it: a cell that is to fail is started through `cli.chaos.cell`, which wraps t
     schedule          what happens when, from a seed      mix, load  what clients send, again and again
     mesh, disk        what is broken                      journal    what they were told
     faults, cell      how inserts are made to fail        settle     waits until the mesh is at rest
-    inject, tally     carries the schedule out            answers, stored, rows   what is there, asked twice
+    inject, signals   carries the schedule out            answers, stored, rows   what is there, asked twice
     ground, guardian  nothing is left behind              check, report           the comparison, the figures
 """

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
-from contextlib import suppress
 
 from cli.chaos.disk import SmallDisk
 from cli.chaos.faults import InsertFault
@@ -14,6 +12,7 @@ from cli.chaos.guardian import Guardian
 from cli.chaos.load import Load
 from cli.chaos.mesh import ChaosMesh
 from cli.chaos.schedule import Act, Kind
+from cli.chaos.signals import tell
 from cli.chaos.tally import Fault, Kill, Tally
 
 SERVED_WITHIN_S = 90.0
@@ -68,19 +67,15 @@ class Injector:
         (name,) = act.targets
         pid = await self._mesh.next_pid(name, other_than=0)
         await asyncio.sleep(act.at_s)
-        if self._mesh.pid(name) == pid:
+        if tell(pid, signal.SIGKILL):
             kill = Kill(name, 0.0)
             self._tally.kills.append(kill)
-            os.kill(pid, signal.SIGKILL)
             await self._measure_ready(kill)
 
     def _kill(self, name: str, load: Load) -> int:
         """kill -9, and a look at how long it is felt. Answers the pid; 0 where there is none."""
         pid = self._mesh.pid(name)
-        if not pid:
-            return 0
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        if tell(pid, signal.SIGKILL):
             kill = Kill(name, round(time.monotonic() - self._begun, 3))
             self._tally.kills.append(kill)
             task = asyncio.create_task(self._measure(kill, load))
@@ -113,16 +108,14 @@ class Injector:
 
     async def _stop(self, act: Act, stop: asyncio.Event) -> None:
         (name,) = act.targets
-        if not (pid := self._mesh.pid(name)):
-            return
+        pid = self._mesh.pid(name)
         self._guardian.stopped(pid)
-        os.kill(pid, signal.SIGSTOP)
-        self._tally.stops[name.partition("-")[0]] += 1
         try:
-            await _passes(act.lasts_s, unless=stop)
+            if tell(pid, signal.SIGSTOP):
+                self._tally.stops[name.partition("-")[0]] += 1
+                await _passes(act.lasts_s, unless=stop)
         finally:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            tell(pid, signal.SIGCONT)
             self._guardian.resumed(pid)
 
     async def _fault(self, act: Act, load: Load, stop: asyncio.Event) -> None:
