@@ -31,7 +31,7 @@ DRIP_S = 0.02
 @pytest_asyncio.fixture(loop_scope="module")
 async def hasty(pki: Path, cell: Cell) -> AsyncIterator[Attacked]:
     """A shim that loses its patience soon."""
-    bounds = {"header_timeout_s": 0.4, "body_timeout_s": 1.2, "idle_timeout_s": 0.6}
+    bounds = {"header_timeout_s": 1.0, "body_timeout_s": 2.5, "idle_timeout_s": 1.5}
     async with attackable(pki, cell, **bounds) as shim, attacked(shim, cell) as running:
         yield running
 
@@ -80,7 +80,7 @@ async def test_a_connection_that_says_nothing_is_closed(hasty: Attacked) -> None
 
 
 async def test_blank_lines_do_not_keep_an_idle_connection_open(pki: Path, cell: Cell) -> None:
-    bounds = {"header_timeout_s": 0.4, "keep_alive_s": 0.8}
+    bounds = {"header_timeout_s": 1.0, "keep_alive_s": 1.5}
     async with attackable(pki, cell, **bounds) as shim, attacked(shim, cell) as target:
         length = f"content-length: {len(GOOD)}"
         reply = await _drip(target, target.head(length) + GOOD, b"\r\n")
