@@ -15,9 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.compose import ROOT
-
-CONFIG = ROOT / "deploy" / "nats.conf"
+CONFIG = Path(__file__).parents[2] / "deploy" / "nats.conf"
 PASSWORD = "0e1234"
 DEADLINE_S = 20.0
 
@@ -46,6 +44,12 @@ class Nats:
     def monitor_url(self) -> str:
         """As `log_monitor_url` wants it."""
         return f"http://127.0.0.1:{self._monitor_port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Returns when JetStream is ready."""
