@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.log import Append, DurableLog, LogFailed, Once, Outcome, Rows, Table
+from storage.log import Append, DurableLog, LogFailed, LogFull, Once, Outcome, Rows, Table
 from storage.log import jetstream_commit as commits
 from storage.log.blocks import records
 from storage.log.jetstream import JetStreamLog
@@ -221,6 +221,32 @@ async def test_after_a_shred_no_byte_of_what_was_deleted_is_in_a_file(tmp_path: 
         assert bodies_in(log) == [], "its key is still known"
         assert log.stats().used_bytes < 100_000
         log.close()
+
+
+async def test_a_server_without_room_refuses_whole_appends_and_the_log_goes_on(place: LogPlace) -> None:
+    """Its own bound is reached before ours: another has changed it."""
+    log = place.open()
+    assert isinstance(log, JetStreamLog)
+    name = f"{place.name}-rows-{EU}"
+    made = log._link.wait(log._link.ask(f"STREAM.INFO.{name}"))["config"]
+    log._link.wait(log._link.ask(f"STREAM.UPDATE.{name}", made | {"max_bytes": 100_000}))
+    key = Once(b"k" * 32, b"digest")
+    refused, *_ = await log.append([*rows(b"x" * 200_000, once=key), *rows(b"y}")])
+    assert isinstance(refused, LogFull)
+    assert await log.append(rows(b"1}", once=key)) == [1]
+    log.commit(1)
+    assert await log.append(rows(b"2}")) == [2]
+    log.close()
+
+
+async def test_a_replay_that_got_no_answer_is_not_done_twice(place: LogPlace) -> None:
+    log = place.open()
+    assert isinstance(log, JetStreamLog)
+    parts, mark = [Rows(Table.EVENTS, "proj_a", [b"1}"])], f"{place.name}.{EU}.replayed.7"
+    for _ in range(2):
+        assert log._link.wait(log._commits.replay(parts, mark)) == 1
+    assert bodies_in(log) == [b"1}"]
+    log.close()
 
 
 async def test_keys_take_no_more_than_their_part_of_the_bound(place: LogPlace) -> None:
