@@ -82,6 +82,21 @@ async def test_an_append_that_nobody_answers_fails_and_is_there_whole_or_not_at_
         log.close()
 
 
+async def test_a_cursor_whose_answer_is_cut_is_moved_and_moves_on(nats: Nats, place: LogPlace) -> None:
+    with network_to(nats.port) as network:
+        log = _through(place, nats, network.port)
+        await log.append(rows(b"1}", b"2}", b"3}"))
+        network.fail(f"{place.name}.{EU}.cursor".encode(), Fault.CUT_ANSWER)
+        log.commit(2)
+        assert network.struck.is_set()
+        assert bodies_in(log) == [b"3}"]
+        log.commit(3)
+        log.close()
+        again = place.open()
+        assert (again.cursor(), bodies_in(again)) == (3, [])
+        again.close()
+
+
 async def test_a_server_that_is_killed_under_load_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     acknowledged: dict[int, bytes] = {}
     with running_nats(tmp_path / "nats") as server:
