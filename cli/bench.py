@@ -106,3 +106,23 @@ def scale(
         console=wide_console(),
     )
     finish(until_stopped(work))
+
+
+@bench.command("start")
+@click.option("--rounds", default=3, show_default=True, help="How often each start is measured.")
+@click.option(
+    "--log-mib", default=256, show_default=True, help="Size of the log that is filled to its bound."
+)
+@_folder
+@_json
+def start(rounds: int, log_mib: int, folder: Path, as_json: bool) -> None:
+    """How long until a mesh and a cell are ready: first time, again, after kill -9, and over a full log.
+
+    Exit code 1 where what a full log held is not stored once, all of it.
+    """
+    from bench.run import until_stopped
+    from bench.start import run_start
+    from cli.commands import wide_console
+
+    work = run_start(folder=folder, rounds=rounds, log_mib=log_mib, json=as_json, console=wide_console())
+    finish(until_stopped(work))

@@ -70,3 +70,14 @@ def test_the_log_takes_what_was_acknowledged_under_many_keys(tmp_path: Path) -> 
         assert row["total_pss_mib"] == pytest.approx(sum(alone) + sum(of_regions))
         assert row["lookup_ratio"] == pytest.approx(row["lookup_us"] / report["rows"][0]["lookup_us"])
     assert report["rows"][1]["directory_bytes"] > report["rows"][0]["directory_bytes"]
+
+
+def test_what_a_full_log_held_is_stored_after_a_kill(tmp_path: Path) -> None:
+    report = report_of(tmp_path, "start", "--rounds", "1", "--log-mib", "16")
+    assert len(report["rows"]) == 4
+    for row in report["rows"]:
+        assert row["ready_s"] > 0 and row["cpu_s"] > 0 and row["floor_cpu_s"] > 0
+        assert row["ratio"] == pytest.approx(row["ready_s"] / row["floor_s"])
+    full = report["full_log"]
+    assert full["equal"] and full["stored"] == full["log"]["rows"] >= full["rows_at_kill"] > 0
+    assert full["ready_s"] > 0 and full["drained_s"] > 0
