@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import platform
-import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-import psutil
 from rich.console import Console
 
 from bench.cpu import cpu_of, per_million
@@ -19,6 +14,7 @@ from bench.floor import Noop, noop_server, writer_alone
 from bench.load import Load, Wrk, batches, singles
 from bench.queryable import PROBES, Queryable
 from bench.report import Latency, Report, Row, as_json, show
+from bench.run import Machine, say
 from bench.target import Measured, Target, running
 
 TRACK, BATCH = "/api/v1/track", "/api/v1/batch"
@@ -26,16 +22,14 @@ BATCH_SIZES: Final = (100, 1000)
 BATCH_CONNECTIONS: Final = 16
 WARM_UP_S: Final = 1.0
 MOST_FLOOR_ROWS: Final = 500_000
-ERRORS: Final = Console(stderr=True)
 
 
 class Ingest:
     """One run. Keeps count of every event that was acknowledged."""
 
-    def __init__(self, target: Target, *, seconds: float, rounds: int, say: Callable[[str], None]) -> None:
+    def __init__(self, target: Target, *, seconds: float, rounds: int) -> None:
         self._target = target
         self._seconds, self._rounds = seconds, rounds
-        self._say = say
         self.acknowledged = self.unanswered = 0
 
     async def rows(self, connections: Sequence[int]) -> list[Row]:
@@ -49,7 +43,7 @@ class Ingest:
 
     async def queryable(self) -> Queryable:
         """How long an acknowledged event waits until it is in an answer, with nothing else going on."""
-        self._say(f"time until queryable: {PROBES} events, one after the other")
+        say(f"time until queryable: {PROBES} events, one after the other")
         found = await self._target.time_until_queryable()
         self.acknowledged += found.probes
         return found
@@ -59,7 +53,7 @@ class Ingest:
         ours: list[Measured] = []
         with cpu_of({"no-op": noop.pid}) as floor_cpu:
             for _ in range(self._rounds):
-                self._say(f"single events, {connections} connections: floor, then mesh")
+                say(f"single events, {connections} connections: floor, then mesh")
                 floors.append(await self._floor(noop, bodies, connections, self._seconds))
                 ours.append(await self._measure(TRACK, bodies, connections, 1, self._seconds))
         rate = _rate([load.requests for load in floors], [load.seconds for load in floors])
@@ -76,7 +70,7 @@ class Ingest:
         bodies = self._bodies(f"batches-{size}", batches(size))
         ours, floors = [], []
         for number in range(self._rounds):
-            self._say(f"batches of {size}: mesh, then the writer alone")
+            say(f"batches of {size}: mesh, then the writer alone")
             ours.append(await self._measure(BATCH, bodies, BATCH_CONNECTIONS, size, self._seconds))
             rows = min(max(ours[-1].load.requests, 1) * size, MOST_FLOOR_ROWS)
             folder = self._target.folder / f"writer-{size}-{number}"
@@ -114,26 +108,15 @@ async def run_ingest(
     *, folder: Path, seconds: float, rounds: int, connections: Sequence[int], json: bool, console: Console
 ) -> int:
     """Measures and prints; 1 where the store does not hold exactly what was acknowledged."""
-    loop, own = asyncio.get_running_loop(), asyncio.current_task()
-    assert own is not None
-    loop.add_signal_handler(signal.SIGTERM, own.cancel)
-    busy = os.getloadavg()[0]
-    try:
-        async with running(await Wrk.find(), folder, _say) as target:
-            bench = Ingest(target, seconds=seconds, rounds=rounds, say=_say)
-            rows = await bench.rows(connections)
-            queryable = await bench.queryable()
-            stored = await target.count()
-    except asyncio.CancelledError:
-        _say("stopped")
-        return 130
+    wrk = await Wrk.find()
+    machine = Machine.here(folder, wrk)
+    async with running(wrk, folder) as target:
+        bench = Ingest(target, seconds=seconds, rounds=rounds)
+        rows = await bench.rows(connections)
+        queryable = await bench.queryable()
+        stored = await target.count()
     report = Report(
-        generator="wrk",
-        generator_version=target.wrk.version,
-        python=platform.python_version(),
-        cpus=os.cpu_count() or 1,
-        load_average_before=busy,
-        filesystem=_filesystem(folder),
+        machine=machine,
         seconds=seconds,
         rounds=rounds,
         rows=rows,
@@ -196,14 +179,3 @@ def _latency(loads: Sequence[Load]) -> Latency:
         fmean(load.p99_ms for load in loads),
         fmean(load.p999_ms for load in loads),
     )
-
-
-def _filesystem(folder: Path) -> str:
-    """The type of the file system that a folder is on."""
-    mounts = psutil.disk_partitions(all=True)
-    above = [mount for mount in mounts if folder.resolve().is_relative_to(mount.mountpoint)]
-    return max(above, key=lambda mount: len(mount.mountpoint)).fstype if above else "unknown"
-
-
-def _say(line: str) -> None:
-    ERRORS.print(line, markup=False, highlight=False)

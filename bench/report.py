@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.queryable import Queryable
+from bench.run import Machine
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -50,12 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     `unanswered` events were refused or got no answer: some of them may be stored all the same.
     """
 
-    generator: str
-    generator_version: str
-    python: str
-    cpus: int
-    load_average_before: float
-    filesystem: str
+    machine: Machine
     seconds: float
     rounds: int
     rows: list[Row]
@@ -74,9 +70,7 @@ def as_json(report: Report) -> bytes:
 def show(report: Report, console: Console) -> None:
     """The tables, and whether what was acknowledged is stored."""
     console.print(
-        f"{report.generator} {report.generator_version}, Python {report.python}, {report.cpus} CPUs "
-        f"(load average {report.load_average_before:.1f} before), {report.filesystem}; "
-        f"{report.rounds} x {report.seconds:g} s each, floor and mesh in turn",
+        f"{report.machine}; {report.rounds} x {report.seconds:g} s each, floor and mesh in turn",
         highlight=False,
     )
     for floor in dict.fromkeys(row.floor for row in report.rows):
@@ -88,7 +82,7 @@ def show(report: Report, console: Console) -> None:
         f" ({waited.probes} single events, nothing else going on)",
         highlight=False,
     )
-    if report.filesystem in ("tmpfs", "ramfs"):
+    if report.machine.filesystem in ("tmpfs", "ramfs"):
         console.print("The folder is in memory: nothing here was made durable. Use --folder.", style="yellow")
     style, verdict = ("green", "equal") if report.equal else ("bold red", "NOT EQUAL")
     console.print(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +16,10 @@ import httpx
 from bench.cpu import cpu_of
 from bench.load import Load, Wrk
 from bench.queryable import Queryable, time_until_queryable
+from bench.run import own_folder, small_mesh, started
 from cli.client import PublicClient
 from cli.meshfile import DemoProject, RegionProcesses
 from cli.seed import make_demo
-from cli.topology import Topology
-from cli.up import LocalMesh
-from mesh.regions import DEFAULT_CATALOGUE
 
 POLL_S: Final = 0.02
 STORED_WITHIN_S: Final = 120.0
@@ -103,27 +99,20 @@ class Target:
 
 
 @asynccontextmanager
-async def running(wrk: Wrk, parent: Path, say: Callable[[str], None]) -> AsyncIterator[Target]:
-    """Starts a mesh of one region below `parent`, traces off; stops it and deletes it, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix="residency-bench-", dir=parent))
-    topology = Topology.plan(
-        folder / "data", free_ports=True, trace_ratio=0.0, catalogue=DEFAULT_CATALOGUE[:1]
-    )
-    mesh = LocalMesh(topology, say)
-    try:
-        await mesh.start()
-        demo, token = await make_demo(mesh.file, name="Benchmark")
-        plan, project = topology.regions[0], demo.projects[0]
-        yield Target(
-            wrk=wrk,
-            folder=folder,
-            pki_dir=topology.pki_dir,
-            region=project.region,
-            where=mesh.file.regions[project.region],
-            admin_url=f"http://{plan.cell_admin}",
-            project=project,
-            token=token,
-        )
-    finally:
-        await mesh.stop()
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+async def running(wrk: Wrk, parent: Path) -> AsyncIterator[Target]:
+    """Starts a mesh of one region below `parent`; stops it and deletes it, whatever happens."""
+    async with own_folder(parent) as folder:
+        topology = small_mesh(folder / "data")
+        async with started(topology) as mesh:
+            demo, token = await make_demo(mesh.file, name="Benchmark")
+            plan, project = topology.regions[0], demo.projects[0]
+            yield Target(
+                wrk=wrk,
+                folder=folder,
+                pki_dir=topology.pki_dir,
+                region=project.region,
+                where=mesh.file.regions[project.region],
+                admin_url=f"http://{plan.cell_admin}",
+                project=project,
+                token=token,
+            )

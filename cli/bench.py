@@ -39,18 +39,18 @@ def ingest(seconds: float, rounds: int, connections: tuple[int, ...], folder: Pa
     Exit code 1 where the store does not hold exactly what was acknowledged.
     """
     from bench.ingest import run_ingest
+    from bench.run import until_stopped
     from cli.commands import wide_console
 
-    finish(
-        run_ingest(
-            folder=folder,
-            seconds=seconds,
-            rounds=rounds,
-            connections=connections,
-            json=as_json,
-            console=wide_console(),
-        )
+    work = run_ingest(
+        folder=folder,
+        seconds=seconds,
+        rounds=rounds,
+        connections=connections,
+        json=as_json,
+        console=wide_console(),
     )
+    finish(until_stopped(work))
 
 
 @bench.command("query")

@@ -31,7 +31,7 @@ def report_of(folder: Path, *arguments: str) -> Any:
 def test_the_benchmark_stores_exactly_what_it_saw_acknowledged(tmp_path: Path) -> None:
     report = report_of(tmp_path, "ingest", "--seconds", "1", "--rounds", "1", "-c", "16")
     assert report["equal"] and report["stored"] == report["acknowledged"] > 0
-    assert report["generator"] == "wrk" and report["generator_version"] != "unknown"
+    assert report["machine"]["generator"] == "wrk" and report["machine"]["generator_version"] != "unknown"
     loads = [(row["what"], row["events_per_request"], row["connections"]) for row in report["rows"]]
     assert loads == [("single events", 1, 16), ("batches of 100", 100, 16), ("batches of 1000", 1000, 16)]
     for row in report["rows"]:
