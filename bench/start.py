@@ -135,12 +135,18 @@ async def _full_log(folder: Path, log_bytes: int) -> FullLog:
     async with child("bench.full_log", str(log), str(bodies), folder=folder) as filler:
         filled = await filler.ask(Fill(project.id, log_bytes), Filled)
     say(f"{filled.rows:,} rows wait; killing the cell as soon as it is ready")
-    async with started(planned) as mesh:
-        cell = Cell(mesh)
+    mesh = LocalMesh(planned, say)
+    cell, starting = Cell(mesh), asyncio.create_task(mesh.start(READY_WITHIN_S))
+    try:
+        await cell.ready()
         rows_at_kill = await cell.waiting()
         ready = await cell.ended_by(signal.SIGKILL)
         drained_s = await cell.drained()
+        await starting
         stored = await _stored(mesh, demo)
+    finally:
+        starting.cancel()
+        await mesh.stop()
     return FullLog(
         log=filled,
         rows_at_kill=rows_at_kill,

@@ -54,17 +54,21 @@ class Cell:
     @property
     def pid(self) -> int:
         """The pid it has now; 0 while there is none."""
-        return self._mesh.file.regions[self._region].pids["cell"]
+        return self._mesh.file.regions[self._region].pids.get("cell", 0)
 
     async def ended_by(self, number: signal.Signals) -> Start:
         """Sends a signal, and waits until the process that its supervisor starts then is ready."""
         old = self.pid
         os.kill(old, number)
-        await _until(lambda: _said(self.pid not in (0, old)), "the cell is started again")
-        return await self.ready()
+        return await self.ready(instead_of=old)
 
-    async def ready(self) -> Start:
+    async def ready(self, instead_of: int = 0) -> Start:
         """From the process's creation, as the kernel knows it, until it says that it is ready."""
+
+        async def another() -> bool:
+            return self.pid not in (0, instead_of)
+
+        await _until(another, "the cell is started")
         process = psutil.Process(self.pid)
         async with httpx.AsyncClient(base_url=self._admin, trust_env=False) as client:
             await _until(lambda: _answers(client), "the cell is ready")
@@ -102,10 +106,6 @@ async def _answers(client: httpx.AsyncClient) -> bool:
         return (await client.get("/readyz")).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-async def _said(value: bool) -> bool:
-    return value
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
