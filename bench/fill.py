@@ -22,6 +22,7 @@ ROWS_A_PART: Final = 1_000_000
 EVENTS_A_PERSON: Final = 100
 ALIASES: Final = 100
 MONTH_MS: Final = 30 * 24 * 3600 * 1000
+QUIET_S: Final = 3.0
 SETTLED_WITHIN_S: Final = 600.0
 
 _ID: Final = "concat('evt_', substring(lower(hex(sipHash128(number))), 1, 21))"
@@ -104,10 +105,12 @@ def fill(folder: Path, wanted: Fill) -> Filled:
 
 
 def _settled(writer: WriterHandle) -> tuple[int, int, int]:
-    """Rows, parts and bytes of `events` when no merge runs any more."""
-    deadline = time.monotonic() + SETTLED_WITHIN_S
-    while writer.query_rows("SELECT count() FROM system.merges")[0][0]:
-        if time.monotonic() > deadline:
+    """Rows, parts and bytes of `events` once no merge has run for QUIET_S: the next one is planned later."""
+    begun = quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < QUIET_S:
+        if writer.query_rows("SELECT count() FROM system.merges")[0][0]:
+            quiet_since = time.monotonic()
+        if time.monotonic() - begun > SETTLED_WITHIN_S:
             raise RuntimeError(f"merges still run after {SETTLED_WITHIN_S:.0f} s")
         time.sleep(0.2)
     sql = "SELECT sum(rows), count(), sum(bytes_on_disk) FROM system.parts WHERE table = 'events' AND active"
