@@ -116,9 +116,16 @@ def sweep(data_dir: Path, marker: str) -> None:
 @main.command()
 @click.option("--minutes", default=5.0, show_default=True, help="How long the mesh is broken.")
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same schedule.")
+@click.option(
+    "--log",
+    type=click.Choice(["lmdb", "jetstream"]),
+    default="lmdb",
+    show_default=True,
+    help="The durable log.",
+)
 @click.option("--keep", is_flag=True, help="Do not delete the mesh's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-def chaos(minutes: float, seed: int, keep: bool, as_json: bool) -> None:
+def chaos(minutes: float, seed: int, log: str, keep: bool, as_json: bool) -> None:
     """Kills, stops and starves a mesh of its own under load, then compares what was said with what is there.
 
     Exit code 1 where anything was lost, doubled, stored by half, altered or stored elsewhere, or did not come
@@ -127,7 +134,16 @@ def chaos(minutes: float, seed: int, keep: bool, as_json: bool) -> None:
     from cli.chaos.run import run_chaos
     from cli.commands import wide_console
 
-    finish(run_chaos(minutes=minutes, seed=seed, keep=keep, json=as_json, console=wide_console()))
+    finish(
+        run_chaos(
+            minutes=minutes,
+            seed=seed,
+            jetstream=log == "jetstream",
+            keep=keep,
+            json=as_json,
+            console=wide_console(),
+        )
+    )
 
 
 main.add_command(bench)

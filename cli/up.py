@@ -107,7 +107,7 @@ def remove_data(data_dir: Path) -> None:
 
 
 def _levels(running: list[Supervised]) -> list[list[Supervised]]:
-    order = {"registry": 0, "cell": 1, "router": 1, "rest": 2, "edge": 3}
+    order = {"nats": 0, "registry": 0, "cell": 1, "router": 1, "rest": 2, "edge": 3}
     levels: list[list[Supervised]] = [[], [], [], []]
     for process in running:
         levels[order[process.command.name.partition("-")[0]]].append(process)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cli.chaos import prints
@@ -64,9 +64,17 @@ def check_store(journal: Journal, stores: Iterable[Stored], pins: Mapping[str, s
 def check_answers(
     journal: Journal, answers: Iterable[Answered], pins: Mapping[str, str], found: Findings
 ) -> None:
-    """Compares with what the API answers: events one by one, people by their traits and aliases."""
+    """Compares with what the API answers: events one by one, people by their traits and aliases.
+
+    Of the regions that have answered; of another, nothing is known.
+    """
     events: list[Row] = []
     people: list[Person] = []
+    answers = list(answers)
+    asked = {answer.region for answer in answers}
+    journal = replace(
+        journal, sent={name: sent for name, sent in journal.sent.items() if sent.region in asked}
+    )
     for answer in answers:
         for row in answer.events:
             if pins.get(row.project_id) != answer.region:

@@ -47,14 +47,16 @@ def own_folder(*, keep: bool) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def own_mesh(folder: Path, *, seed: int, mounts: bool) -> AsyncIterator[Ground]:
+async def own_mesh(
+    folder: Path, *, seed: int, mounts: bool, jetstream: bool = False
+) -> AsyncIterator[Ground]:
     """The mesh and the disk, stopped and taken away at the end whatever happened.
 
     Two regions merge nothing, so that what is stored twice stays to be counted. The small disk is never that
     of the first region, where the edge, the router and the registry report to.
     """
     chance = random.Random(f"sankofa chaos ground {seed}")
-    topology = ChaosTopology.below(folder)
+    topology = ChaosTopology.below(folder, jetstream=jetstream)
     regions = [plan.region.id for plan in topology.regions]
     topology.no_merges = frozenset(chance.sample(regions, 2))
     topology.whole_log = frozenset(chance.sample(regions, 2))

@@ -19,7 +19,7 @@ SERVED_WITHIN_S = 90.0
 KILL_AT = 0.6
 """Where in a fault its kill comes: by then a log or a disk is full."""
 
-HOLD_S = 0.2
+HOLD_S, LIVENESS_S = 0.2, 1.0
 _SWITCHED = {
     Kind.FAIL: InsertFault.FAIL,
     Kind.FAIL_LANDED: InsertFault.FAIL_LANDED,
@@ -180,6 +180,13 @@ class Injector:
                     break
         finally:
             self._disk.free()
+            await self._revive_log(fault.region)
+
+    async def _revive_log(self, region: str) -> None:
+        """NATS does not come back from a full disk by itself, and says so: a liveness check restarts it."""
+        name = f"nats-{region}"
+        if name in self._mesh.logs and not await self._mesh.becomes_ready(name, within_s=LIVENESS_S):
+            tell(self._mesh.pid(name), signal.SIGTERM)
 
 
 async def _passes(seconds: float, *, unless: asyncio.Event) -> bool:

@@ -14,8 +14,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.chaos.faults import SWITCHES, InsertFault, Switch
+from cli.chaos.nats import Nats
 from cli.supervisor import Command
-from cli.topology import Topology
+from cli.topology import RegionPlan, Topology
 from cli.up import LocalMesh, Say
 
 LOG_BYTES = 4 << 20
@@ -41,26 +42,38 @@ class ChaosTopology(Topology):
 
     no_merges: frozenset[str] = frozenset()
     whole_log: frozenset[str] = frozenset()
+    nats: Nats | None = None
     log_bytes: int = LOG_BYTES
     switches: dict[str, Switch] = field(default_factory=dict)
     ready_urls: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def below(cls, folder: Path) -> ChaosTopology:
-        """A mesh on free ports, below a folder."""
+    def below(cls, folder: Path, *, jetstream: bool) -> ChaosTopology:
+        """A mesh on free ports, below a folder; its logs are in LMDB or in JetStream."""
         topology = cls.plan(folder / "data", free_ports=True, trace_ratio=TRACE_RATIO, rate_limit=0)
         assert isinstance(topology, cls)
         for plan in topology.regions:
             switch = topology.switches[plan.region.id] = Switch(folder / SWITCHES / plan.region.id)
             switch.file.parent.mkdir(exist_ok=True)
             switch.set(InsertFault.NONE)
+        if jetstream:
+            topology.nats = Nats(folder)
         return topology
 
     def levels(self) -> Iterator[list[Command]]:
-        """The same processes, the cells in another way."""
+        """The same processes, the cells in another way, and first of all the logs if they are servers."""
+        if self.nats is not None:
+            yield self._known([self._nats(self.nats, plan) for plan in self.regions])
         for level in Topology.levels(self):
-            self.ready_urls |= {command.name: command.ready_url for command in level}
-            yield [self._broken(command) for command in level]
+            yield self._known([self._broken(command) for command in level])
+
+    def _known(self, level: list[Command]) -> list[Command]:
+        self.ready_urls |= {command.name: command.ready_url for command in level}
+        return level
+
+    def _nats(self, nats: Nats, plan: RegionPlan) -> Command:
+        region = plan.region.id
+        return nats.command(region, plan.folder, self._log(f"nats-{region}"))
 
     def _broken(self, command: Command) -> Command:
         role, _, region = command.name.partition("-")
@@ -71,6 +84,8 @@ class ChaosTopology(Topology):
         sizes = ["--set", f"cell.log_bytes={self.log_bytes}"]
         if region in self.whole_log:
             sizes += ["--set", f"ingest.project_share={WHOLE_LOG}"]
+        if self.nats is not None:
+            sizes += self.nats.settings(region)
         return replace(command, argv=(*entry, *command.argv[SERVE:], *sizes))
 
 
@@ -81,13 +96,15 @@ class ChaosMesh(LocalMesh):
         super().__init__(topology, say)
         self.regions = [plan.region.id for plan in topology.regions]
         self.switches = topology.switches
+        self.logs = [f"nats-{region}" for region in self.regions] if topology.nats else []
         self._ready_urls = topology.ready_urls
 
     def pid(self, name: str) -> int:
         """The process of a name as it is now; 0 while there is none."""
         role, _, region = name.partition("-")
-        pids = self.file.regions[region].pids if region else self.file.pids
-        return pids.get(role, 0)
+        if role in ("cell", "rest"):
+            return self.file.regions[region].pids.get(role, 0)
+        return self.file.pids.get(name, 0)
 
     async def next_pid(self, name: str, *, other_than: int) -> int:
         """The process that is started in the place of one that was killed."""

@@ -205,7 +205,8 @@ def _answers(journal: Journal) -> dict[str, int]:
 
 def _kills(kills: list[Kill]) -> list[Kills]:
     rows = []
-    for role in ("cell", "rest", "registry", "router", "edge"):
+    roles = ["cell", "rest", "registry", "router", "edge"]
+    for role in [*roles, *sorted({kill.role for kill in kills}.difference(roles))]:
         those = [kill for kill in kills if kill.role == role]
         times = [kill.served_s for kill in those if kill.served_s is not None]
         median = statistics.median(times) if times else None

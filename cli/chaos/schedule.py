@@ -87,11 +87,13 @@ class Deck(Generic[T]):
         return self._left.pop()
 
 
-def plan(seed: int, *, seconds: float, regions: Sequence[str], small: str) -> Schedule:
-    """The schedule of a seed. `small` is the region whose disk can be filled."""
+def plan(
+    seed: int, *, seconds: float, regions: Sequence[str], small: str, more: Sequence[str] = ()
+) -> Schedule:
+    """The schedule of a seed. `small` is the region whose disk can be filled, `more` are other processes."""
     chance = random.Random(f"sankofa chaos {seed}")
     cells = [f"cell-{region}" for region in regions]
-    everyone = [*cells, *(f"rest-{region}" for region in regions), "registry", "router", "edge"]
+    everyone = [*cells, *(f"rest-{region}" for region in regions), "registry", "router", "edge", *more]
     starting = _starting(chance, [*cells, "registry", "router"])
     faults = tuple(_faults(chance, cells, f"cell-{small}", seconds))
     kills = (_spared(act, faults) for act in _kills(chance, everyone, seconds))

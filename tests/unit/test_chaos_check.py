@@ -192,6 +192,12 @@ def test_an_event_that_the_api_does_not_show_shows_twice_or_shows_altered_is_fou
     assert answered(TRAITS, IDS, events=[other]).altered == {"r4.0"}
 
 
+def test_a_region_that_does_not_answer_is_not_said_to_have_lost_anything() -> None:
+    findings = Findings()
+    check_answers(journal_of(SINGLE), [Answered(US, [], [])], PINS, findings)
+    assert findings.clean
+
+
 def test_what_the_api_and_the_store_both_miss_counts_once() -> None:
     findings, journal = Findings(), journal_of(SINGLE)
     check_answers(journal, [Answered(EU, [], [])], PINS, findings)

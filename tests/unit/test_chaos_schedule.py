@@ -81,6 +81,13 @@ def test_a_log_or_a_disk_is_first_filled_by_itself(seed: int) -> None:
         assert not [act for act in acts if during(act, first) and f"-{region}" in "".join(act.targets)]
 
 
+def test_logs_that_are_processes_of_their_own_die_and_stop_like_the_others() -> None:
+    logs = [f"nats-{region}" for region in REGIONS]
+    schedule = plan(1, seconds=300, regions=REGIONS, small=AP, more=logs)
+    assert set(logs) <= set(kills(schedule))
+    assert any(act.kind is Kind.STOP and act.targets[0] in logs for act in schedule.acts if act.targets)
+
+
 def test_only_the_region_with_the_small_disk_is_filled() -> None:
     assert {act.targets for act in planned(3, 5).acts if act.kind is Kind.FULL_DISK} == {(f"cell-{AP}",)}
 
