@@ -16,7 +16,7 @@ from storage.analytics.errors import StoreDenied
 from storage.analytics.tables import DATABASE
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
-from storage.log import DurableLog, LogFailed
+from storage.log import DurableLog, LogFailed, LogFull
 from storage.log.lmdb import LmdbLog
 from storage.records.publisher import Publisher
 from storage.records.records import Records
@@ -127,8 +127,9 @@ class Cell:
                 monitor_url=config.log_monitor_url,
                 replicas=config.log_replicas,
             )
-        except LogFailed as error:
-            raise ConfigError(f"[cell] log_url: {error.detail}") from None
+        except (LogFailed, LogFull) as error:
+            why = error.detail or "the server has no room: free its disk, and restart it if it stays so"
+            raise ConfigError(f"[cell] log_url: {why}") from None
 
 
 async def open_engine(process: Process, limits: QueryLimits) -> Engine:
