@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import builtins
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -59,3 +61,12 @@ def _read_only_open(file, mode="r", *args, **kwargs):  # type: ignore[no-untyped
     if set(mode) & set("wax+"):
         raise AssertionError("a unit test wrote to a disk: mark it `disk`")
     return _real_open(file, mode, *args, **kwargs)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Numbers tests of one name, as schemathesis makes them: xdist takes equal names for one test."""
+    seen = Counter[str]()
+    for item in items:
+        seen[item.nodeid] += 1
+        if seen[item.nodeid] > 1:
+            item._id = coerce_node_id(f"{item.nodeid}#{seen[item.nodeid]}")

@@ -44,7 +44,7 @@ class Connection:
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._left: set[asyncio.Task[None]] = set()
-        self._last_error = "no answer"
+        self._last_error, self._denial = "no answer", ""
         self.server: Mapping[str, Any] = {}
         """What the server said of itself: server_id, version, max_payload, …"""
 
@@ -55,7 +55,9 @@ class Connection:
         except Lost:
             self.close()
             where = self._url.rpartition("@")[2].removeprefix("nats://")
-            raise LogFailed(detail=f"NATS at {where} does not let us in: {self._last_error}") from None
+            raise LogFailed(
+                detail=f"NATS at {where} does not let us in: {self._denial or self._last_error}"
+            ) from None
 
     def wait(self, work: Coroutine[Any, Any, T], timeout_s: float | None = CALL_S) -> T:
         """Runs it in the connection's loop, blocking. Raises Lost past the time."""
@@ -133,6 +135,8 @@ class Connection:
 
     async def _note(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
+        if "Authorization" in text:  # the reset of the connection that follows it says less
+            self._denial = text
         if text != self._last_error:
             self._last_error = text
             _log.warning("NATS: %s", text)

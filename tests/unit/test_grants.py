@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -20,8 +20,8 @@ SHOP = ProjectFact("proj_1", "org_1", "Shop", "active", 30)
 class OwnDirectory(MemoryDirectory):
     """Takes projects."""
 
-    async def put_project(self, project: ProjectFact) -> None:
-        self.projects[project.project_id] = project
+    async def put_projects(self, projects: Sequence[ProjectFact]) -> None:
+        self.projects |= {project.project_id: project for project in projects}
 
 
 @pytest.fixture
