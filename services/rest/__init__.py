@@ -14,6 +14,7 @@ from starlette.routing import Router
 from mesh.directory import Directory
 from mesh.node import Node
 from sankofa.ingest.v1.rate_pb2_grpc import RateServiceStub
+from services.rest.accounts import HintOf
 from services.rest.admission import Door
 from services.rest.app import OnEdgeRequest, Shim
 from services.rest.cells import Cells
@@ -22,10 +23,9 @@ from services.rest.config import RestConfig
 from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
-from services.rest.management import HintOf, Management
-from services.rest.queries import Queries
 from services.rest.rate import RateLimit
 from services.rest.responses import Cors, RequestIds
+from services.rest.rooms import managed_routes
 
 
 async def build(
@@ -75,16 +75,12 @@ async def build(
     )
     parts = [coalescer.gauges, door.gauges] + ([rate.gauges] if rate else [])
     health = Health(directory=directory, coalescer=coalescer, gauges=parts)
-    rooms = (
-        health,
-        Management(region=region, directory=directory, cells=cells, hint_of=hint_of),
-        Queries(region=region, directory=directory, cells=cells),
-    )
+    managed = managed_routes(region=region, directory=directory, cells=cells, hint_of=hint_of)
     return Shim(
         region=region,
         health=health,
         hot_routes=ingestion.handlers(),
-        router=Router([route for room in rooms for route in room.routes()], redirect_slashes=False),
+        router=Router([*health.routes(), *managed], redirect_slashes=False),
         cors=Cors(dashboard_origins=config.dashboard_origins),
         tracer=node.tracer,
         trace_ratio=config.trace_ratio,

@@ -24,9 +24,9 @@ from sankofa.query.v1.query_pb2 import Event, ListEventsRequest, ListEventsRespo
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import build
+from services.rest.accounts import HintOf
 from services.rest.app import Shim
 from services.rest.config import RestConfig
-from services.rest.management import HintOf
 from services.rest.server import RestServer
 from tests.support.nodes import EU, US, MemoryDirectory, TestNode, make_node
 

@@ -14,11 +14,11 @@ from mesh.errors import TABLE, InvalidInput, Unavailable, error_of
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
-from services.rest.management import Management
 from services.rest.openapi import document
-from services.rest.queries import Queries, moment_ms
+from services.rest.queries import moment_ms
 from services.rest.render import timestamp
 from services.rest.responses import RequestIds, error_answer
+from services.rest.rooms import managed_routes
 from tests.support.nodes import EU, MemoryDirectory
 
 
@@ -109,11 +109,8 @@ def test_every_answer_of_the_openapi_document_has_region_request_id_and_an_examp
 def _served() -> set[tuple[str, str]]:
     directory: Directory = MemoryDirectory()
     unwired: Any = None
-    rooms = (
-        Health(directory=directory, coalescer=unwired, gauges=()),
-        Management(region=EU, directory=directory, cells=unwired, hint_of=str),
-        Queries(region=EU, directory=directory, cells=unwired),
-    )
+    health = Health(directory=directory, coalescer=unwired, gauges=())
+    managed = managed_routes(region=EU, directory=directory, cells=unwired, hint_of=str)
     ingestion = Ingestion(
         region=EU,
         directory=directory,
@@ -124,7 +121,7 @@ def _served() -> set[tuple[str, str]]:
         max_operations=1,
     )
     found = {(path, "POST") for path in ingestion.routes}
-    for route in (route for room in rooms for route in room.routes()):
+    for route in (*health.routes(), *managed):
         path = route.path.replace(":path}", "}")
         found |= {(path, method) for method in (route.methods or set()) - {"HEAD"}}
     return found

@@ -1,10 +1,9 @@
-"""Accounts, projects and regions: thin routes that find the region that answers and ask it."""
+"""Projects and their keys: thin routes that find the region that answers and ask it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -14,15 +13,7 @@ from starlette.routing import Route
 
 from mesh.access import authorise
 from mesh.directory import Directory
-from mesh.errors import (
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    SankofaError,
-    Unauthenticated,
-    Unavailable,
-)
-from mesh.tokens import USER, verify
+from mesh.errors import InvalidInput, NotFound, SankofaError
 from sankofa.ingest.v1.project_pb2 import (
     AllowList,
     ArchiveProjectRequest,
@@ -36,47 +27,19 @@ from sankofa.ingest.v1.project_pb2 import (
 from sankofa.org.v1.org_pb2 import (
     AuthorizeCreateRequest,
     CompleteCreateRequest,
-    GetResidencyRequest,
-    ListOrgsRequest,
     ListProjectsRequest,
-    LoginRequest,
-    LoginResponse,
-    OrgRole,
     ProjectRole,
     SetRetentionRequest,
-    SignUpRequest,
-    SignUpResponse,
 )
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
+from services.rest.primaries import NEWS_POLL_S, NEWS_WAIT_S, Primaries
 from services.rest.routing import ENVIRONMENTS, bearer, project_here, read_json, reply, resource
 
 log = logging.getLogger(__name__)
 
-HintOf = Callable[[str], str]
-"""The keyed hash of an e-mail, under which the registry knows an account's home."""
-
 _MOST_DAYS: Final = 65_535
-_NEWS_WAIT_S: Final = 2.0
-_NEWS_POLL_S: Final = 0.02
-"""What another region has just written reaches this one's directory a moment later."""
-
-
-class SignUp(msgspec.Struct):
-    """POST /api/v1/auth/signup."""
-
-    email: str
-    password: str
-    org_name: str
-    primary_region: str | None = None
-
-
-class Login(msgspec.Struct):
-    """POST /api/v1/auth/login."""
-
-    email: str
-    password: str
 
 
 class NewProject(msgspec.Struct):
@@ -107,65 +70,40 @@ class ProjectChange(msgspec.Struct):
         return {name: AllowList(entries=each) for name, each in sent.items() if each is not msgspec.UNSET}
 
 
-class Management:
-    """The management API of one region's shim."""
+class Projects:
+    """Projects of an organisation, and those pinned to the shim's own region."""
 
-    def __init__(self, *, region: str, directory: Directory, cells: Cells, hint_of: HintOf) -> None:
+    def __init__(self, *, region: str, directory: Directory, cells: Cells, primaries: Primaries) -> None:
         self._region = region
         self._directory = directory
         self._cells = cells
-        self._hint_of = hint_of
+        self._primaries = primaries
 
     def routes(self) -> list[Route]:
-        """Every route of the management API."""
+        """Every route of projects."""
         project = "/api/v1/projects/{project_id}"
         return [
-            resource("/api/v1/auth/signup", POST=self.sign_up),
-            resource("/api/v1/auth/login", POST=self.log_in),
             resource("/api/v1/projects", GET=self.list_projects, POST=self.create_project),
             resource(project, GET=self.get_project, PATCH=self.change_project),
             resource(f"{project}/keys", POST=self.mint_key),
             resource(f"{project}/keys/{{key_id}}", DELETE=self.revoke_key),
             resource(f"{project}/archive", POST=self.archive_project),
-            resource("/api/v1/admin/regions", GET=self.list_regions),
-            resource("/api/v1/admin/regions/orgs/{org_id}", GET=self.get_residency),
         ]
-
-    async def sign_up(self, http: HttpRequest) -> Response:
-        """Creates an account in the chosen region."""
-        body = await read_json(http, SignUp)
-        region = body.primary_region or self._default_region()
-        request = SignUpRequest(
-            region=region, email=body.email, password=body.password, org_name=body.org_name
-        )
-        signed = await self._cells.call((await self._cells.org(region)).SignUp, request)
-        return reply(_session(signed), status=201)
-
-    async def log_in(self, http: HttpRequest) -> Response:
-        """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
-        body = await read_json(http, Login)
-        hint = self._hint_of(body.email)
-        home = await self._cells.home_of(hint)
-        if home is None:
-            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
-        request = LoginRequest(hint=hint, email=body.email, password=body.password)
-        signed = await self._cells.call((await self._cells.org(home)).Login, request)
-        return reply(_session(signed))
 
     async def list_projects(self, http: HttpRequest) -> Response:
         """The projects of an organisation, answered by its primary region."""
         token, org_id = bearer(http), http.query_params.get("org_id", "")
         if not org_id:
             raise InvalidInput(detail="org_id is required")
-        org = await self._cells.org(await self._primary(token, org_id))
+        org = await self._primaries.orgs(token, org_id)
         listed = await self._cells.call(org.ListProjects, ListProjectsRequest(org_id=org_id), token=token)
         return reply({"ok": True, "projects": [render.org_project(each) for each in listed.projects]})
 
     async def create_project(self, http: HttpRequest) -> Response:
         """Ticket from the organisation's primary region, project and keys from the chosen one."""
         token, body = bearer(http), await read_json(http, NewProject)
-        region = body.region or self._default_region()
-        org = await self._cells.org(await self._primary(token, body.org_id))
+        region = body.region or self._primaries.default()
+        org = await self._primaries.orgs(token, body.org_id)
         projects = await self._cells.projects(region)
         permitted = await self._cells.call(
             org.AuthorizeCreate,
@@ -229,15 +167,15 @@ class Management:
         fact = self._directory.project(project_id)
         if fact is None:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
-        org = await self._cells.org(await self._primary(token, fact.org_id))
+        org = await self._primaries.orgs(token, fact.org_id)
         request = SetRetentionRequest(org_id=fact.org_id, project_id=project_id, retention_days=days)
         granted: int = (await self._cells.call(org.SetRetention, request, token=token)).retention_days
-        deadline = asyncio.get_running_loop().time() + _NEWS_WAIT_S
+        deadline = asyncio.get_running_loop().time() + NEWS_WAIT_S
         while asyncio.get_running_loop().time() < deadline:
             fact = self._directory.project(project_id)
             if fact is None or fact.retention_days == granted:
                 break
-            await asyncio.sleep(_NEWS_POLL_S)
+            await asyncio.sleep(NEWS_POLL_S)
         return granted
 
     async def mint_key(self, http: HttpRequest) -> Response:
@@ -266,68 +204,8 @@ class Management:
         )
         return reply({"ok": True, "project": render.project(archived.project)})
 
-    async def list_regions(self, http: HttpRequest) -> Response:
-        """The catalogue, for the Owner of any organisation."""
-        token = bearer(http)
-        issuer = verify(token, directory=self._directory, audience=USER).issuer_region
-        org = await self._cells.org(issuer)
-        listed = await self._cells.call(org.ListOrgs, ListOrgsRequest(region=issuer), token=token)
-        if not any(each.role == OrgRole.ORG_ROLE_OWNER for each in listed.orgs):
-            raise Forbidden()
-        regions = [
-            {
-                "id": region.id,
-                "display_name": region.display_name,
-                "status": region.status,
-                "rest_url": region.rest_url,
-            }
-            for region in self._directory.regions()
-        ]
-        return reply({"ok": True, "default_region": self._default_region(), "regions": regions})
-
-    async def get_residency(self, http: HttpRequest) -> Response:
-        """Where everything of an organisation is, said by its primary region to its Owners."""
-        token, org_id = bearer(http), http.path_params["org_id"]
-        org = await self._cells.org(await self._primary(token, org_id))
-        found = await self._cells.call(org.GetResidency, GetResidencyRequest(org_id=org_id), token=token)
-        projects = [
-            {"project_id": each.project_id, "name": each.name, "region": each.region}
-            for each in found.projects
-        ]
-        return reply(
-            {"ok": True, "org_id": org_id, "primary_region": found.primary_region, "projects": projects}
-        )
-
     def _project(self, http: HttpRequest) -> str:
         return project_here(http, self._directory, self._region)
-
-    def _default_region(self) -> str:
-        region = self._directory.default_region()
-        if region is None:
-            raise Unavailable()
-        return region
-
-    async def _primary(self, token: str, org_id: str) -> str:
-        """An organisation's primary region; a new one's row may still be on its way.
-
-        Who shows no good token is told nothing, and does not wait. Raises Unauthenticated, NotFound.
-        """
-        verify(token, directory=self._directory, audience=USER)
-        deadline = asyncio.get_running_loop().time() + _NEWS_WAIT_S
-        while (fact := self._directory.org(org_id)) is None:
-            if asyncio.get_running_loop().time() >= deadline:
-                raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
-            await asyncio.sleep(_NEWS_POLL_S)
-        return fact.primary_region
-
-
-def _session(signed: SignUpResponse | LoginResponse) -> render.Json:
-    return {
-        "ok": True,
-        "token": signed.token,
-        "user": render.user(signed.user),
-        "orgs": [render.org(each) for each in signed.orgs],
-    }
 
 
 def _created(made: ProvisionResponse) -> render.Json:

@@ -1,0 +1,83 @@
+"""Accounts: thin routes that find the region of one and ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mesh.errors import Unauthenticated
+from sankofa.org.v1.org_pb2 import LoginRequest, LoginResponse, SignUpRequest, SignUpResponse
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest import render
+from services.rest.cells import Cells
+from services.rest.primaries import Primaries
+from services.rest.routing import read_json, reply, resource
+
+HintOf = Callable[[str], str]
+"""The keyed hash of an e-mail, under which the registry knows an account's home."""
+
+
+class SignUp(msgspec.Struct):
+    """POST /api/v1/auth/signup."""
+
+    email: str
+    password: str
+    org_name: str
+    primary_region: str | None = None
+
+
+class Login(msgspec.Struct):
+    """POST /api/v1/auth/login."""
+
+    email: str
+    password: str
+
+
+class Accounts:
+    """Sign-up and login."""
+
+    def __init__(self, *, primaries: Primaries, cells: Cells, hint_of: HintOf) -> None:
+        self._primaries = primaries
+        self._cells = cells
+        self._hint_of = hint_of
+
+    def routes(self) -> list[Route]:
+        """Every route of accounts."""
+        return [
+            resource("/api/v1/auth/signup", POST=self.sign_up),
+            resource("/api/v1/auth/login", POST=self.log_in),
+        ]
+
+    async def sign_up(self, http: HttpRequest) -> Response:
+        """Creates an account in the chosen region."""
+        body = await read_json(http, SignUp)
+        region = body.primary_region or self._primaries.default()
+        request = SignUpRequest(
+            region=region, email=body.email, password=body.password, org_name=body.org_name
+        )
+        signed = await self._cells.call((await self._cells.org(region)).SignUp, request)
+        return reply(_session(signed), status=201)
+
+    async def log_in(self, http: HttpRequest) -> Response:
+        """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
+        body = await read_json(http, Login)
+        hint = self._hint_of(body.email)
+        home = await self._cells.home_of(hint)
+        if home is None:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
+        request = LoginRequest(hint=hint, email=body.email, password=body.password)
+        signed = await self._cells.call((await self._cells.org(home)).Login, request)
+        return reply(_session(signed))
+
+
+def _session(signed: SignUpResponse | LoginResponse) -> render.Json:
+    return {
+        "ok": True,
+        "token": signed.token,
+        "user": render.user(signed.user),
+        "orgs": [render.org(each) for each in signed.orgs],
+    }

@@ -1,0 +1,25 @@
+"""Every room of the management and query API: add a line here for a new one."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from mesh.directory import Directory
+from services.rest.accounts import Accounts, HintOf
+from services.rest.cells import Cells
+from services.rest.primaries import Primaries
+from services.rest.projects import Projects
+from services.rest.queries import Queries
+from services.rest.residency import Residency
+
+
+def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: HintOf) -> list[Route]:
+    """What a signed-in person asks of one region's shim."""
+    primaries = Primaries(directory=directory, cells=cells)
+    rooms = (
+        Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
+        Projects(region=region, directory=directory, cells=cells, primaries=primaries),
+        Residency(directory=directory, cells=cells, primaries=primaries),
+        Queries(region=region, directory=directory, cells=cells),
+    )
+    return [route for room in rooms for route in room.routes()]

@@ -1,0 +1,44 @@
+"""The tables of the records, as schema/ leaves them, by what they are of. Times are unix milliseconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Table
+
+from storage.records.tables.accounts import accounts, token_keys
+from storage.records.tables.base import metadata, store
+from storage.records.tables.orgs import (
+    access_feed,
+    access_rows,
+    members,
+    org_projects,
+    orgs,
+    project_roles,
+)
+from storage.records.tables.outbox import outbox
+from storage.records.tables.projects import api_keys, projects
+
+ORG_TABLES: Final[tuple[Table, ...]] = (orgs, members, org_projects, project_roles, access_rows)
+"""Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
+
+ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts,)
+"""The same for an account."""
+
+__all__ = [
+    "ACCOUNT_TABLES",
+    "ORG_TABLES",
+    "access_feed",
+    "access_rows",
+    "accounts",
+    "api_keys",
+    "members",
+    "metadata",
+    "org_projects",
+    "orgs",
+    "outbox",
+    "project_roles",
+    "projects",
+    "store",
+    "token_keys",
+]
