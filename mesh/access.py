@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from mesh.directory import Directory
@@ -40,8 +41,8 @@ def authorise(
         raise Unavailable(ErrorReason.ERROR_REASON_ACCESS_STALE)
     if fact is None:
         raise Forbidden
-    vouching = {fact.home_region} if org is None else {fact.home_region, org.primary_region}
-    if claims.issuer_region not in vouching:
+    vouching = () if org is None else org.vouching(time.time_ns() // 1_000_000)
+    if claims.issuer_region not in (fact.home_region, *vouching):
         raise Unauthenticated
     if fact.role < needs:
         raise Forbidden

@@ -48,6 +48,16 @@ class OrgFact:
     org_id: str
     primary_region: str
     epoch: int
+    former_region: str = ""
+    """Where it was in the epoch before; empty in the first."""
+    former_until_ms: int = 0
+    """Until when that region's word counts as well: its tokens, its tickets, its access rows."""
+
+    def vouching(self, now_ms: int) -> tuple[str, ...]:
+        """The regions whose word counts in this organisation, the primary first."""
+        if self.former_region and now_ms < self.former_until_ms:
+            return self.primary_region, self.former_region
+        return (self.primary_region,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,36 @@ TABLE: dict[int, Wire] = {
             "The Idempotency-Key was used with another body: send this one with a new key",
         ),
         ("PROJECT_ARCHIVED", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The project is archived"),
+        (
+            "ORG_MOVING",
+            Unavailable,
+            _AWAY,
+            503,
+            "The organisation is moving to another region: it can be changed again in a moment",
+        ),
+        (
+            "ORG_MOVED",
+            CrossingRefused,
+            _DENIED,
+            503,
+            "The organisation has moved to another region: try again",
+        ),
+        (
+            "OPERATION_IN_FLIGHT",
+            Conflict,
+            grpc.StatusCode.FAILED_PRECONDITION,
+            409,
+            "Another operation on the organisation is in flight: wait until it is done",
+        ),
+        (
+            "ACCOUNT_MOVED",
+            CrossingRefused,
+            _DENIED,
+            503,
+            "The account has moved to another region: try again",
+        ),
+        ("GRANT_INVALID", CrossingRefused, _DENIED, 403, "The grant of the transfer is not good here"),
+        ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),
     )
 }
 

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from mesh.certificates import ROW_SIGNER
 from mesh.errors import Forbidden
+from mesh.handovers import handovers_of, message_of
 from mesh.identity import Identity
-from sankofa.registry.v1.registry_pb2 import Row, SignedRow, Signer
+from sankofa.registry.v1.registry_pb2 import Handover, Row, SignedRow, Signer
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 _DOMAIN = b"sankofa.registry.v1.Row\x00"
@@ -56,6 +57,16 @@ class RowSigner:
             raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_OWN)
         return SignedRow(row=row, signer_key_id=self.key_id, signature=self._key.sign(_message(row)))
 
+    def sign_handover(self, handover: Handover) -> Handover:
+        """Gives away what is this region's. Raises Forbidden for what is another's."""
+        if handover.from_region != self.region:
+            raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_OWN)
+        signed = Handover()
+        signed.CopyFrom(handover)
+        signed.certificate_der = self._certificate_der
+        signed.signature = self._key.sign(message_of(signed))
+        return signed
+
 
 class RowVerifier:
     """Checks rows against the authorities of their regions, learning signers as they come."""
@@ -77,15 +88,25 @@ class RowVerifier:
         self._signers[region, key_id] = self._vouched_key(region, signer.certificate_der)
 
     def check(self, signed: SignedRow) -> None:
-        """Raises Forbidden unless the row's region signed it."""
+        """Raises Forbidden unless the row's region signed it, and each region that it says it came from."""
         if signed.row.WhichOneof("fact") == "signer":
             self.add(signed)
             return
+        for handover in handovers_of(signed.row):
+            self.check_handover(handover)
         key = self._signers.get((signed.row.region, signed.signer_key_id))
         if key is None:
             raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_SIGNED)
         try:
             key.verify(signed.signature, _message(signed.row))
+        except InvalidSignature:
+            raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_SIGNED) from None
+
+    def check_handover(self, handover: Handover) -> None:
+        """Raises Forbidden unless the region that is left signed it."""
+        key = self._vouched_key(handover.from_region, handover.certificate_der)
+        try:
+            key.verify(handover.signature, message_of(handover))
         except InvalidSignature:
             raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_SIGNED) from None
 

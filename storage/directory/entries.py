@@ -43,13 +43,21 @@ class ProjectEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Domains and networks."""
 
 
+class OrgEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The value of an organisation. One that never moved has two parts, as all had before any could."""
+
+    region: str
+    epoch: int
+    former_region: str = ""
+    handed_over_at_ms: int = 0
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_pin = msgspec.msgpack.Decoder(tuple[str, str, bool]).decode
 """region, org_id, present."""
 decode_key = msgspec.msgpack.Decoder(tuple[str, str, int, str, bool]).decode
 """key_id, project_id, environment, region, revoked."""
-decode_org = msgspec.msgpack.Decoder(tuple[str, int]).decode
-"""primary region, epoch."""
+decode_org = msgspec.msgpack.Decoder(OrgEntry).decode
 decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str, str]).decode
 """place in the catalogue, display name, status, REST URL, federated address."""
 decode_project = msgspec.msgpack.Decoder(ProjectEntry).decode
@@ -90,7 +98,10 @@ def value_of(signed: SignedRow) -> bytes:
             fact = row.api_key
             return encode((fact.key_id, fact.project_id, fact.environment, region, fact.revoked))
         case "org":
-            return encode((region, row.org.epoch))
+            if not row.org.handovers:
+                return encode((region, row.org.epoch))
+            last = row.org.handovers[-1]
+            return encode(OrgEntry(region, row.org.epoch, last.from_region, last.at_unix_ms))
     raise ValueError(f"no directory holds a {kind}")
 
 
@@ -101,7 +112,7 @@ def project_value(fact: ProjectFact) -> bytes:
 
 
 def row_of(kind: str, key: bytes, value: bytes) -> Row:
-    """The row that an entry was made from."""
+    """The row that an entry was made from, without its signature and its handovers."""
     match kind:
         case "signer":
             return SignedRow.FromString(value).row
@@ -117,8 +128,8 @@ def row_of(kind: str, key: bytes, value: bytes) -> Row:
             fact.environment = environment  # type: ignore[assignment]
             return Row(region=region, api_key=fact)
         case "org":
-            region, epoch = decode_org(value)
-            return Row(region=region, org=Org(org_id=key.decode(), epoch=epoch))
+            entry = decode_org(value)
+            return Row(region=entry.region, org=Org(org_id=key.decode(), epoch=entry.epoch))
     raise ValueError(f"no directory holds a {kind}")
 
 

@@ -9,6 +9,7 @@ import lmdb
 
 from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact, KeyFact, OrgFact, ProjectFact, RegionFact
+from mesh.handovers import VOUCHES_MS
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
@@ -91,7 +92,11 @@ class DirectoryReader:
     def org(self, org_id: str) -> OrgFact | None:
         """An organisation's primary region."""
         value = self._get(self._db["orgs"], org_id.encode())
-        return None if value is None else OrgFact(org_id, *decode_org(value))
+        if value is None:
+            return None
+        entry = decode_org(value)
+        until_ms = entry.handed_over_at_ms + VOUCHES_MS if entry.former_region else 0
+        return OrgFact(org_id, entry.region, entry.epoch, entry.former_region, until_ms)
 
     def jwt_key(self, region: str, kid: str) -> bytes | None:
         """The Ed25519 public key, 32 bytes, of a region's tokens."""
@@ -101,12 +106,15 @@ class DirectoryReader:
         """What a user may do in a project of this cell's own region.
 
         Only rows of the primary region of the project's organisation count: no other region can give a role.
+        Where that has just moved, and its new region has not spoken yet, those of the region before do.
         """
         project = self.project(project_id)
         org = None if project is None else self.org(project.org_id)
         if org is None:
             return None
-        value = self._get(self._db["access"], joined(org.primary_region, user_id, project_id))
+        value = None
+        for region in org.vouching(self._clock_ms()):
+            value = value or self._get(self._db["access"], joined(region, user_id, project_id))
         if value is None:
             return None
         org_id, number, home_region, epoch = decode_access(value)

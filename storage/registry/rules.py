@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mesh.errors import Conflict, InvalidInput
-from sankofa.registry.v1.registry_pb2 import Row
+from mesh.handovers import epoch_of, is_chain, region_at
+from sankofa.registry.v1.registry_pb2 import OrgOperation, Row
 from sankofa.residency.v1.environment_pb2 import Environment
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 MAX_EPOCH = 2**63 - 1
 """What a signed 64-bit column holds."""
@@ -19,6 +21,9 @@ MAX_ID_BYTES = 200
 
 OF_ONE_REGION = ("pin", "api_key")
 """Kinds that only their own region, and the router, keep."""
+
+UNWATCHED = ("login_hint", "org_operation")
+"""Kinds that no watch tells of."""
 
 RowKey = tuple[str, tuple[str | bytes, ...]]
 """The kind of a row ("pin", "api_key", …) and the key that it has within its kind."""
@@ -46,6 +51,8 @@ def key_of(row: Row) -> RowKey:
             return "org", (row.org.org_id,)
         case "login_hint":
             return "login_hint", (row.login_hint.hint,)
+        case "org_operation":
+            return "org_operation", (row.org_operation.org_id,)
     raise InvalidInput(detail="a row without a fact")
 
 
@@ -63,7 +70,11 @@ def check_form(row: Row) -> None:
         "api_key": len(row.api_key.key_hash) == 32
         and bool(row.api_key.project_id)
         and row.api_key.environment in (Environment.ENVIRONMENT_LIVE, Environment.ENVIRONMENT_TEST),
-        "org": row.org.epoch <= MAX_EPOCH,
+        "org": row.org.epoch <= MAX_EPOCH and is_chain(row),
+        "login_hint": is_chain(row),
+        "org_operation": 0 < len(row.org_operation.operation_id) <= MAX_ID_BYTES
+        and 0 < row.org_operation.begun_at_unix_ms <= MAX_EPOCH
+        and bool(row.org_operation.kind),
     }
     if not sound.get(kind, True):
         raise InvalidInput(detail=f"a malformed {kind} row")
@@ -72,18 +83,42 @@ def check_form(row: Row) -> None:
 def supersedes(new: Row, old: Row) -> bool:
     """Whether `new` replaces `old`, a row of the same key; False where nothing changes.
 
-    Raises Conflict for a second, different value of what is written once.
+    Raises Conflict for a second, different value of what is written once, or of one epoch, and for an
+    operation while another is in flight. Whose signatures a row carries is the verifier's to check.
     """
     if new == old:
         return False
+    kind = new.WhichOneof("fact")
+    if kind == "org" and epoch_of(new) < epoch_of(old):
+        return False
+    if kind in ("org", "login_hint") and epoch_of(new) > epoch_of(old):
+        return _follows(new, old)
+    if kind == "org_operation":
+        return _takes_turn(new.org_operation, old.org_operation)
     if new.region != old.region:
         raise Conflict
-    match new.WhichOneof("fact"):
+    match kind:
         case "api_key":
             return _revokes(new, old)
         case "org":
-            return new.org.epoch > old.org.epoch
+            return False
     raise Conflict
+
+
+def _follows(new: Row, old: Row) -> bool:
+    """A later epoch counts if the region of the epoch that is known has given it away."""
+    if region_at(new, epoch_of(old)) != old.region:
+        raise Conflict
+    return True
+
+
+def _takes_turn(new: OrgOperation, old: OrgOperation) -> bool:
+    """One at a time: the same one ends, or, once it has ended, a later one begins."""
+    if new.operation_id == old.operation_id:
+        return new.finished and not old.finished
+    if not old.finished or new.begun_at_unix_ms <= old.begun_at_unix_ms:
+        raise Conflict(ErrorReason.ERROR_REASON_OPERATION_IN_FLIGHT)
+    return True
 
 
 def _revokes(new: Row, old: Row) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.errors import Unavailable
 from sankofa.registry.v1.registry_pb2 import SignedRow
-from storage.registry.rules import OF_ONE_REGION, Position, check_form
+from storage.registry.rules import OF_ONE_REGION, UNWATCHED, Position, check_form
 from storage.registry.tables import TABLES, feed
 from storage.registry.transaction import changes_of, known_rows, read_position, write
 from storage.sql import WRITE, driver_errors, open_database
@@ -91,11 +91,11 @@ class RegistryStore:
     async def changes(self, after_seq: int, region: str | None, limit: int) -> list[tuple[int, SignedRow]]:
         """Rows whose last change came after a number, in order; only one region's pins and keys, if named.
 
-        A signer comes before the rows it signed. Login hints never come.
+        A signer comes before the rows it signed. Login hints and operations never come.
         """
         kinds = []
         for kind, table in TABLES.items():
-            if kind == "login_hint":
+            if kind in UNWATCHED:
                 continue
             query = select(table.c.seq, table.c.signed).where(table.c.seq > after_seq)
             kinds.append(query.where(table.c.region == region) if region and kind in OF_ONE_REGION else query)

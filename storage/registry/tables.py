@@ -65,7 +65,10 @@ TABLES: dict[str, Table] = {
         Column("revoked", Boolean, nullable=False),
     ),
     "org": _facts("orgs", _key("org_id"), Column("epoch", BigInteger, nullable=False)),
-    "login_hint": _facts("login_hints", _key("hint")),
+    "login_hint": _facts(
+        "login_hints", _key("hint"), Column("epoch", BigInteger, nullable=False, server_default="1")
+    ),
+    "org_operation": _facts("org_operations", _key("org_id"), Column("finished", Boolean, nullable=False)),
 }
 """Kind of a row → its table."""
 

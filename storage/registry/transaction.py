@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, Forbidden
+from mesh.handovers import epoch_of
 from sankofa.registry.v1.registry_pb2 import SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.registry.rules import Position, RowKey, key_of, supersedes
@@ -35,6 +36,8 @@ def changes_of(rows: Sequence[SignedRow], known: dict[RowKey, SignedRow], seq: i
         pin = current.get(_pin_of(signed)) if kind == "api_key" else None
         if pin is not None and pin.row.region != signed.row.region:
             raise Conflict
+        if kind == "org_operation" and not _is_primary(current.get(_org_of(signed)), signed):
+            raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_OWN)
         seq += 1
         current[name], changed[name] = signed, (seq, signed)
     return changed
@@ -48,11 +51,20 @@ def _pin_of(signed: SignedRow) -> RowKey:
     return "pin", (signed.row.api_key.project_id,)
 
 
+def _org_of(signed: SignedRow) -> RowKey:
+    return "org", (signed.row.org_operation.org_id,)
+
+
+def _is_primary(org: SignedRow | None, signed: SignedRow) -> bool:
+    """What is done with an organisation is its primary region's to say."""
+    return org is not None and org.row.region == signed.row.region
+
+
 async def known_rows(connection: AsyncConnection, rows: Sequence[SignedRow]) -> dict[RowKey, SignedRow]:
-    """What the store has under the keys of the rows, of their signers and of their projects."""
+    """What the store has under the keys of the rows, of their signers, projects and organisations."""
     wanted: defaultdict[str, set[tuple[str | bytes, ...]]] = defaultdict(set)
     for signed in rows:
-        for kind, key in (key_of(signed.row), _signer_of(signed), _pin_of(signed)):
+        for kind, key in (key_of(signed.row), _signer_of(signed), _pin_of(signed), _org_of(signed)):
             wanted[kind].add(key)
     known: dict[RowKey, SignedRow] = {}
     for kind, keys in wanted.items():
@@ -84,6 +96,8 @@ def _values(seq: int, signed: SignedRow) -> dict[str, object]:
     kind = key_of(signed.row)[0]
     fact, table = getattr(signed.row, kind), TABLES[kind]
     own = {"region": signed.row.region, "seq": seq, "signed": signed.SerializeToString(deterministic=True)}
+    if "epoch" in table.columns:
+        own["epoch"] = epoch_of(signed.row)
     return own | {
         column.name: getattr(fact, column.name) for column in table.columns if column.name not in own
     }

@@ -15,6 +15,7 @@ import pytest
 from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.errors import Conflict, Forbidden
+from mesh.handovers import VOUCHES_MS
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Catalogue, Region, RegionStatus
 from sankofa.residency.v1.environment_pb2 import Environment
@@ -23,7 +24,7 @@ from storage.directory.lmdb import LmdbDirectory
 from storage.directory.reader import LEASE_MS
 from storage.registry.rules import Position
 from tests.support.nodes import AF, EU, US
-from tests.support.rows import api_key, hash_of, hint, jwt_key, org, pin, signer
+from tests.support.rows import api_key, hash_of, hint, jwt_key, moved_org, org, pin, signer
 
 pytestmark = pytest.mark.disk
 
@@ -102,7 +103,8 @@ async def test_every_fact_is_answered_as_it_was_written_also_after_a_restart(ope
     assert again.region(EU) == RegionFact(EU, "EU", "roadmap", "", "eu:1")
     assert again.pin("proj_1") == EU
     assert again.key(hash_of("a")) == KeyFact("key_a", "proj_1", Environment.ENVIRONMENT_LIVE, EU)
-    assert again.org("org_1") == OrgFact("org_1", US, 3)
+    fact = again.org("org_1")
+    assert fact is not None and (fact.primary_region, fact.epoch) == (US, 3)
     assert again.jwt_key(US, "kid") == b"1" * 32
     assert again.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 30, lists)
     assert again.access("usr_1", "proj_1") == access()
@@ -213,7 +215,39 @@ async def test_an_organisation_keeps_its_newest_epoch(open_directory: Open) -> N
     directory = open_directory()
     await directory.apply([org("org_1", US, 2)])
     await directory.apply([org("org_1", US, 1)])
-    assert directory.org("org_1") == OrgFact("org_1", US, 2)
+    fact = directory.org("org_1")
+    assert fact is not None and (fact.primary_region, fact.epoch) == (US, 2)
+
+
+async def test_an_organisation_moves_only_by_the_word_of_the_region_that_is_known(
+    open_directory: Open,
+) -> None:
+    directory = open_directory()
+    await directory.apply([org("org_1", EU)])
+    assert await directory.apply([moved_org("org_1", AF, US), org("org_1", US)]) == 2, "both are refused"
+    assert directory.org("org_1") == OrgFact("org_1", EU, 1)
+    assert await directory.apply([moved_org("org_1", EU, AF, US)]) == 0
+    moved = directory.org("org_1")
+    assert moved is not None and (moved.primary_region, moved.epoch, moved.former_region) == (US, 3, AF)
+    assert await directory.apply([moved_org("org_1", EU, AF)]) == 0, "an older epoch changes nothing"
+    assert directory.org("org_1") == moved
+
+
+async def test_the_region_before_is_believed_for_a_while(open_directory: Open) -> None:
+    directory = open_directory()
+    await directory.apply([org("org_1", EU)])
+    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active"))
+    await directory.put_access(EU, [access(), access("usr_2"), access("usr_3")])
+    moved = moved_org("org_1", EU, US)
+    moved.row.org.handovers[0].at_unix_ms = NOW_MS
+    await directory.apply([moved])
+    assert directory.access("usr_1", "proj_1") == access(), "the new region has not spoken yet"
+    gone = access("usr_2", role=ProjectRole.PROJECT_ROLE_UNSPECIFIED, epoch=1)
+    await directory.put_access(US, [gone, access("usr_3", role=ProjectRole.PROJECT_ROLE_VIEWER)])
+    assert directory.access("usr_2", "proj_1") is None
+    assert directory.access("usr_3", "proj_1") == access("usr_3", role=ProjectRole.PROJECT_ROLE_VIEWER)
+    later = open_directory(now_ms=NOW_MS + VOUCHES_MS)
+    assert later.access("usr_1", "proj_1") is None
 
 
 async def test_only_the_primary_region_of_a_projects_organisation_gives_roles(open_directory: Open) -> None:

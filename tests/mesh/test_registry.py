@@ -351,3 +351,41 @@ async def test_a_republish_that_fails_is_asked_for_again(mesh: Mesh, pki: Path, 
     async with cell(pki, tmp_path, lambda: mesh.stub(EU), republish=republish) as eu:
         await asyncio.wait_for(eu.feed.ready.wait(), DEADLINE_S)
     assert len(attempts) == 2
+
+
+async def test_a_move_counts_where_the_region_that_is_left_has_signed_it(mesh: Mesh) -> None:
+    await mesh.put(EU, rows.org("org_1", EU))
+    moved = rows.moved_org("org_1", EU, US)
+    with pytest.raises(Forbidden):
+        await mesh.put(US, moved)  # nobody has signed the handover
+    unsigned = moved.row.org.handovers[0]
+    forged = mesh.signer(EU).sign_handover(unsigned)
+    forged.at_unix_ms += 1
+    for word in (forged, pb.Handover(org_id="org_1", from_region=EU, to_region=US, epoch=2)):
+        moved.row.org.handovers[0].CopyFrom(word)
+        with pytest.raises(Forbidden):
+            await mesh.put(US, moved)
+    with pytest.raises(Forbidden):
+        mesh.signer(US).sign_handover(unsigned)
+    moved.row.org.handovers[0].CopyFrom(mesh.signer(EU).sign_handover(unsigned))
+    with pytest.raises(Forbidden):
+        await mesh.put(EU, moved)  # the target's own row is the target's to write
+    await mesh.put(US, moved)
+
+
+async def test_a_directory_follows_a_move_and_refuses_one_that_a_registry_made_up(
+    mesh: Mesh, pki: Path, tmp_path: Path
+) -> None:
+    await mesh.put(EU, rows.org("org_1", EU), rows.org("org_2", EU))
+    await mesh.put(US, rows.pin("proj_2", US))
+    async with cell(pki, tmp_path, lambda: mesh.stub(EU)) as following:
+        await following.until(lambda: following.directory.org("org_2"))
+        store = await RegistryStore.open(f"sqlite+aiosqlite:///{tmp_path}/registry.db")
+        await store.put([mesh.signed(rows.moved_org("org_2", EU, US))])  # no word of eu-west-1
+        await store.close()
+        moved = rows.moved_org("org_1", EU, US)
+        word = mesh.signer(EU).sign_handover(moved.row.org.handovers[0])
+        moved.row.org.handovers[0].CopyFrom(word)
+        await mesh.put(US, moved)
+        await following.until(lambda: following.directory.org("org_1").primary_region == US)
+        assert following.directory.org("org_2").primary_region == EU and following.feed.refused == 1

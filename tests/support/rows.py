@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
 
-from sankofa.registry.v1.registry_pb2 import ApiKey, JwtKey, LoginHint, Org, Pin, Row, SignedRow, Signer
+from sankofa.registry.v1.registry_pb2 import (
+    ApiKey,
+    Handover,
+    JwtKey,
+    LoginHint,
+    Org,
+    OrgOperation,
+    Pin,
+    Row,
+    SignedRow,
+    Signer,
+)
 
 
 def signed(row: Row) -> SignedRow:
@@ -40,7 +53,39 @@ def api_key(secret: str, region: str, project: str = "proj_1", *, revoked: bool 
 
 
 def org(name: str, region: str, epoch: int = 1) -> SignedRow:
-    return signed(Row(region=region, org=Org(org_id=name, epoch=epoch)))
+    """One that has been in this region only, though reassigned to it."""
+    return moved_org(name, *[region] * epoch)
+
+
+def moved_org(name: str, *regions: str) -> SignedRow:
+    """An organisation that has been in these regions, one epoch in each."""
+    fact = Org(org_id=name, epoch=len(regions), handovers=handovers(regions, org_id=name))
+    return signed(Row(region=regions[-1], org=fact))
+
+
+def moved_hint(value: str, *regions: str) -> SignedRow:
+    """An account that has been in these regions."""
+    fact = LoginHint(hint=value, handovers=handovers(regions, login_hint=value))
+    return signed(Row(region=regions[-1], login_hint=fact))
+
+
+def handovers(regions: Sequence[str], *, at_ms: int = 1_700_000_000_000, **subject: str) -> list[Handover]:
+    """From each region to the next."""
+    return [
+        Handover(from_region=left, to_region=reached, epoch=epoch, at_unix_ms=at_ms, **subject)
+        for epoch, (left, reached) in enumerate(pairwise(regions), 2)
+    ]
+
+
+def operation(org: str, name: str, region: str, begun: int = 1, *, finished: bool = False) -> SignedRow:
+    fact = OrgOperation(
+        org_id=org,
+        operation_id=name,
+        kind="ORG_OPERATION_KIND_ASSIGN",
+        begun_at_unix_ms=begun,
+        finished=finished,
+    )
+    return signed(Row(region=region, org_operation=fact))
 
 
 def hint(value: str, region: str) -> SignedRow:

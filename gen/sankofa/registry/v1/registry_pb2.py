@@ -26,7 +26,7 @@ from sankofa.residency.v1 import environment_pb2 as sankofa_dot_residency_dot_v1
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/registry/v1/registry.proto\x12\x13sankofa.registry.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xbd\x01\n\x06Region\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sankofa.registry.v1.RegionStatus\x12\x16\n\x08rest_url\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1f\n\x11\x66\x65\x64\x65rated_address\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0borg_address\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x01\"W\n\tCatalogue\x12,\n\x07regions\x18\x01 \x03(\x0b\x32\x1b.sankofa.registry.v1.Region\x12\x1c\n\x0e\x64\x65\x66\x61ult_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x06Signer\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x06JwtKey\x12\x11\n\x03kid\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\npublic_key\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x03Pin\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x99\x01\n\x06\x41piKey\x12\x16\n\x08key_hash\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\nproject_id\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x04 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\"*\n\x03Org\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x1f\n\tLoginHint\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\"\xba\x02\n\x03Row\x12\x14\n\x06region\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12-\n\x06signer\x18\x02 \x01(\x0b\x32\x1b.sankofa.registry.v1.SignerH\x00\x12.\n\x07jwt_key\x18\x03 \x01(\x0b\x32\x1b.sankofa.registry.v1.JwtKeyH\x00\x12\'\n\x03pin\x18\x04 \x01(\x0b\x32\x18.sankofa.registry.v1.PinH\x00\x12.\n\x07\x61pi_key\x18\x05 \x01(\x0b\x32\x1b.sankofa.registry.v1.ApiKeyH\x00\x12\'\n\x03org\x18\x06 \x01(\x0b\x32\x18.sankofa.registry.v1.OrgH\x00\x12\x34\n\nlogin_hint\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.LoginHintH\x00\x42\x06\n\x04\x66\x61\x63t\"h\n\tSignedRow\x12%\n\x03row\x18\x01 \x01(\x0b\x32\x18.sankofa.registry.v1.Row\x12\x1b\n\rsigner_key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\">\n\x0ePutRowsRequest\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"5\n\x0fPutRowsResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"*\n\x14\x46indLoginHintRequest\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\"t\n\x15\x46indLoginHintResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"N\n\x0cWatchRequest\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"\xc9\x02\n\rWatchResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12<\n\x0esnapshot_begin\x18\x03 \x01(\x0b\x32\".sankofa.registry.v1.SnapshotBeginH\x00\x12\x38\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32 .sankofa.registry.v1.SnapshotEndH\x00\x12)\n\x04rows\x18\x05 \x01(\x0b\x32\x19.sankofa.registry.v1.RowsH\x00\x12\x33\n\tcatalogue\x18\x06 \x01(\x0b\x32\x1e.sankofa.registry.v1.CatalogueH\x00\x12\x33\n\theartbeat\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"4\n\x04Rows\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\x0f\n\rSnapshotBegin\"\r\n\x0bSnapshotEnd\"\x0b\n\tHeartbeat*`\n\x0cRegionStatus\x12\x1d\n\x19REGION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REGION_STATUS_OPEN\x10\x01\x12\x19\n\x15REGION_STATUS_ROADMAP\x10\x02\x32\xb3\x02\n\x0fRegistryService\x12Z\n\x07PutRows\x12#.sankofa.registry.v1.PutRowsRequest\x1a$.sankofa.registry.v1.PutRowsResponse\"\x04\xa8\xbb\x18\x03\x12l\n\rFindLoginHint\x12).sankofa.registry.v1.FindLoginHintRequest\x1a*.sankofa.registry.v1.FindLoginHintResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x05Watch\x12!.sankofa.registry.v1.WatchRequest\x1a\".sankofa.registry.v1.WatchResponse\"\x04\xa8\xbb\x18\x03\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/registry/v1/registry.proto\x12\x13sankofa.registry.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xbd\x01\n\x06Region\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sankofa.registry.v1.RegionStatus\x12\x16\n\x08rest_url\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1f\n\x11\x66\x65\x64\x65rated_address\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0borg_address\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x01\"W\n\tCatalogue\x12,\n\x07regions\x18\x01 \x03(\x0b\x32\x1b.sankofa.registry.v1.Region\x12\x1c\n\x0e\x64\x65\x66\x61ult_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x06Signer\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x06JwtKey\x12\x11\n\x03kid\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\npublic_key\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x03Pin\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x99\x01\n\x06\x41piKey\x12\x16\n\x08key_hash\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\nproject_id\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x04 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\"\xd8\x01\n\x08Handover\x12\x16\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01H\x00\x12\x1a\n\nlogin_hint\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02H\x00\x12\x19\n\x0b\x66rom_region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tto_region\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x12\n\nat_unix_ms\x18\x06 \x01(\x03\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x07 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x17\n\tsignature\x18\x08 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x42\t\n\x07subject\"\\\n\x03Org\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x30\n\thandovers\x18\x03 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"Q\n\tLoginHint\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x30\n\thandovers\x18\x02 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"\xa1\x01\n\x0cOrgOperation\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0coperation_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x33\n\x04kind\x18\x03 \x01(\x0e\x32%.sankofa.registry.v1.OrgOperationKind\x12\x18\n\x10\x62\x65gun_at_unix_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\"\xf6\x02\n\x03Row\x12\x14\n\x06region\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12-\n\x06signer\x18\x02 \x01(\x0b\x32\x1b.sankofa.registry.v1.SignerH\x00\x12.\n\x07jwt_key\x18\x03 \x01(\x0b\x32\x1b.sankofa.registry.v1.JwtKeyH\x00\x12\'\n\x03pin\x18\x04 \x01(\x0b\x32\x18.sankofa.registry.v1.PinH\x00\x12.\n\x07\x61pi_key\x18\x05 \x01(\x0b\x32\x1b.sankofa.registry.v1.ApiKeyH\x00\x12\'\n\x03org\x18\x06 \x01(\x0b\x32\x18.sankofa.registry.v1.OrgH\x00\x12\x34\n\nlogin_hint\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.LoginHintH\x00\x12:\n\rorg_operation\x18\x14 \x01(\x0b\x32!.sankofa.registry.v1.OrgOperationH\x00\x42\x06\n\x04\x66\x61\x63t\"h\n\tSignedRow\x12%\n\x03row\x18\x01 \x01(\x0b\x32\x18.sankofa.registry.v1.Row\x12\x1b\n\rsigner_key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\">\n\x0ePutRowsRequest\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"5\n\x0fPutRowsResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"*\n\x14\x46indLoginHintRequest\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\"t\n\x15\x46indLoginHintResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"N\n\x0cWatchRequest\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"\xc9\x02\n\rWatchResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12<\n\x0esnapshot_begin\x18\x03 \x01(\x0b\x32\".sankofa.registry.v1.SnapshotBeginH\x00\x12\x38\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32 .sankofa.registry.v1.SnapshotEndH\x00\x12)\n\x04rows\x18\x05 \x01(\x0b\x32\x19.sankofa.registry.v1.RowsH\x00\x12\x33\n\tcatalogue\x18\x06 \x01(\x0b\x32\x1e.sankofa.registry.v1.CatalogueH\x00\x12\x33\n\theartbeat\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"4\n\x04Rows\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\x0f\n\rSnapshotBegin\"\r\n\x0bSnapshotEnd\"\x0b\n\tHeartbeat*`\n\x0cRegionStatus\x12\x1d\n\x19REGION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REGION_STATUS_OPEN\x10\x01\x12\x19\n\x15REGION_STATUS_ROADMAP\x10\x02*w\n\x10OrgOperationKind\x12\"\n\x1eORG_OPERATION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19ORG_OPERATION_KIND_ASSIGN\x10\x01\x12 \n\x1cORG_OPERATION_KIND_MIGRATION\x10\x02\x32\xb3\x02\n\x0fRegistryService\x12Z\n\x07PutRows\x12#.sankofa.registry.v1.PutRowsRequest\x1a$.sankofa.registry.v1.PutRowsResponse\"\x04\xa8\xbb\x18\x03\x12l\n\rFindLoginHint\x12).sankofa.registry.v1.FindLoginHintRequest\x1a*.sankofa.registry.v1.FindLoginHintResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x05Watch\x12!.sankofa.registry.v1.WatchRequest\x1a\".sankofa.registry.v1.WatchResponse\"\x04\xa8\xbb\x18\x03\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,10 +63,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY'].fields_by_name['key_id']._serialized_options = b'\260\273\030\001'
   _globals['_APIKEY'].fields_by_name['project_id']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['project_id']._serialized_options = b'\260\273\030\001'
+  _globals['_HANDOVER'].fields_by_name['org_id']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['org_id']._serialized_options = b'\260\273\030\001'
+  _globals['_HANDOVER'].fields_by_name['login_hint']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['login_hint']._serialized_options = b'\260\273\030\002'
+  _globals['_HANDOVER'].fields_by_name['from_region']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['from_region']._serialized_options = b'\260\273\030\001'
+  _globals['_HANDOVER'].fields_by_name['to_region']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['to_region']._serialized_options = b'\260\273\030\001'
+  _globals['_HANDOVER'].fields_by_name['certificate_der']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['certificate_der']._serialized_options = b'\260\273\030\002'
+  _globals['_HANDOVER'].fields_by_name['signature']._loaded_options = None
+  _globals['_HANDOVER'].fields_by_name['signature']._serialized_options = b'\260\273\030\002'
   _globals['_ORG'].fields_by_name['org_id']._loaded_options = None
   _globals['_ORG'].fields_by_name['org_id']._serialized_options = b'\260\273\030\001'
   _globals['_LOGINHINT'].fields_by_name['hint']._loaded_options = None
   _globals['_LOGINHINT'].fields_by_name['hint']._serialized_options = b'\260\273\030\002'
+  _globals['_ORGOPERATION'].fields_by_name['org_id']._loaded_options = None
+  _globals['_ORGOPERATION'].fields_by_name['org_id']._serialized_options = b'\260\273\030\001'
+  _globals['_ORGOPERATION'].fields_by_name['operation_id']._loaded_options = None
+  _globals['_ORGOPERATION'].fields_by_name['operation_id']._serialized_options = b'\260\273\030\001'
   _globals['_ROW'].fields_by_name['region']._loaded_options = None
   _globals['_ROW'].fields_by_name['region']._serialized_options = b'\260\273\030\001'
   _globals['_SIGNEDROW'].fields_by_name['signer_key_id']._loaded_options = None
@@ -89,8 +105,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRYSERVICE'].methods_by_name['FindLoginHint']._serialized_options = b'\250\273\030\003'
   _globals['_REGISTRYSERVICE'].methods_by_name['Watch']._loaded_options = None
   _globals['_REGISTRYSERVICE'].methods_by_name['Watch']._serialized_options = b'\250\273\030\003'
-  _globals['_REGIONSTATUS']._serialized_start=2037
-  _globals['_REGIONSTATUS']._serialized_end=2133
+  _globals['_REGIONSTATUS']._serialized_start=2580
+  _globals['_REGIONSTATUS']._serialized_end=2676
+  _globals['_ORGOPERATIONKIND']._serialized_start=2678
+  _globals['_ORGOPERATIONKIND']._serialized_end=2797
   _globals['_REGION']._serialized_start=136
   _globals['_REGION']._serialized_end=325
   _globals['_CATALOGUE']._serialized_start=327
@@ -103,34 +121,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PIN']._serialized_end=587
   _globals['_APIKEY']._serialized_start=590
   _globals['_APIKEY']._serialized_end=743
-  _globals['_ORG']._serialized_start=745
-  _globals['_ORG']._serialized_end=787
-  _globals['_LOGINHINT']._serialized_start=789
-  _globals['_LOGINHINT']._serialized_end=820
-  _globals['_ROW']._serialized_start=823
-  _globals['_ROW']._serialized_end=1137
-  _globals['_SIGNEDROW']._serialized_start=1139
-  _globals['_SIGNEDROW']._serialized_end=1243
-  _globals['_PUTROWSREQUEST']._serialized_start=1245
-  _globals['_PUTROWSREQUEST']._serialized_end=1307
-  _globals['_PUTROWSRESPONSE']._serialized_start=1309
-  _globals['_PUTROWSRESPONSE']._serialized_end=1362
-  _globals['_FINDLOGINHINTREQUEST']._serialized_start=1364
-  _globals['_FINDLOGINHINTREQUEST']._serialized_end=1406
-  _globals['_FINDLOGINHINTRESPONSE']._serialized_start=1408
-  _globals['_FINDLOGINHINTRESPONSE']._serialized_end=1524
-  _globals['_WATCHREQUEST']._serialized_start=1526
-  _globals['_WATCHREQUEST']._serialized_end=1604
-  _globals['_WATCHRESPONSE']._serialized_start=1607
-  _globals['_WATCHRESPONSE']._serialized_end=1936
-  _globals['_ROWS']._serialized_start=1938
-  _globals['_ROWS']._serialized_end=1990
-  _globals['_SNAPSHOTBEGIN']._serialized_start=1992
-  _globals['_SNAPSHOTBEGIN']._serialized_end=2007
-  _globals['_SNAPSHOTEND']._serialized_start=2009
-  _globals['_SNAPSHOTEND']._serialized_end=2022
-  _globals['_HEARTBEAT']._serialized_start=2024
-  _globals['_HEARTBEAT']._serialized_end=2035
-  _globals['_REGISTRYSERVICE']._serialized_start=2136
-  _globals['_REGISTRYSERVICE']._serialized_end=2443
+  _globals['_HANDOVER']._serialized_start=746
+  _globals['_HANDOVER']._serialized_end=962
+  _globals['_ORG']._serialized_start=964
+  _globals['_ORG']._serialized_end=1056
+  _globals['_LOGINHINT']._serialized_start=1058
+  _globals['_LOGINHINT']._serialized_end=1139
+  _globals['_ORGOPERATION']._serialized_start=1142
+  _globals['_ORGOPERATION']._serialized_end=1303
+  _globals['_ROW']._serialized_start=1306
+  _globals['_ROW']._serialized_end=1680
+  _globals['_SIGNEDROW']._serialized_start=1682
+  _globals['_SIGNEDROW']._serialized_end=1786
+  _globals['_PUTROWSREQUEST']._serialized_start=1788
+  _globals['_PUTROWSREQUEST']._serialized_end=1850
+  _globals['_PUTROWSRESPONSE']._serialized_start=1852
+  _globals['_PUTROWSRESPONSE']._serialized_end=1905
+  _globals['_FINDLOGINHINTREQUEST']._serialized_start=1907
+  _globals['_FINDLOGINHINTREQUEST']._serialized_end=1949
+  _globals['_FINDLOGINHINTRESPONSE']._serialized_start=1951
+  _globals['_FINDLOGINHINTRESPONSE']._serialized_end=2067
+  _globals['_WATCHREQUEST']._serialized_start=2069
+  _globals['_WATCHREQUEST']._serialized_end=2147
+  _globals['_WATCHRESPONSE']._serialized_start=2150
+  _globals['_WATCHRESPONSE']._serialized_end=2479
+  _globals['_ROWS']._serialized_start=2481
+  _globals['_ROWS']._serialized_end=2533
+  _globals['_SNAPSHOTBEGIN']._serialized_start=2535
+  _globals['_SNAPSHOTBEGIN']._serialized_end=2550
+  _globals['_SNAPSHOTEND']._serialized_start=2552
+  _globals['_SNAPSHOTEND']._serialized_end=2565
+  _globals['_HEARTBEAT']._serialized_start=2567
+  _globals['_HEARTBEAT']._serialized_end=2578
+  _globals['_REGISTRYSERVICE']._serialized_start=2800
+  _globals['_REGISTRYSERVICE']._serialized_end=3107
 # @@protoc_insertion_point(module_scope)

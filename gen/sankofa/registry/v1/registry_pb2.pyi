@@ -14,9 +14,18 @@ class RegionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REGION_STATUS_UNSPECIFIED: _ClassVar[RegionStatus]
     REGION_STATUS_OPEN: _ClassVar[RegionStatus]
     REGION_STATUS_ROADMAP: _ClassVar[RegionStatus]
+
+class OrgOperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORG_OPERATION_KIND_UNSPECIFIED: _ClassVar[OrgOperationKind]
+    ORG_OPERATION_KIND_ASSIGN: _ClassVar[OrgOperationKind]
+    ORG_OPERATION_KIND_MIGRATION: _ClassVar[OrgOperationKind]
 REGION_STATUS_UNSPECIFIED: RegionStatus
 REGION_STATUS_OPEN: RegionStatus
 REGION_STATUS_ROADMAP: RegionStatus
+ORG_OPERATION_KIND_UNSPECIFIED: OrgOperationKind
+ORG_OPERATION_KIND_ASSIGN: OrgOperationKind
+ORG_OPERATION_KIND_MIGRATION: OrgOperationKind
 
 class Region(_message.Message):
     __slots__ = ("id", "display_name", "status", "rest_url", "federated_address", "org_address")
@@ -80,22 +89,60 @@ class ApiKey(_message.Message):
     revoked: bool
     def __init__(self, key_hash: _Optional[bytes] = ..., key_id: _Optional[str] = ..., project_id: _Optional[str] = ..., environment: _Optional[_Union[_environment_pb2.Environment, str]] = ..., revoked: _Optional[bool] = ...) -> None: ...
 
+class Handover(_message.Message):
+    __slots__ = ("org_id", "login_hint", "from_region", "to_region", "epoch", "at_unix_ms", "certificate_der", "signature")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    LOGIN_HINT_FIELD_NUMBER: _ClassVar[int]
+    FROM_REGION_FIELD_NUMBER: _ClassVar[int]
+    TO_REGION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_DER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    login_hint: str
+    from_region: str
+    to_region: str
+    epoch: int
+    at_unix_ms: int
+    certificate_der: bytes
+    signature: bytes
+    def __init__(self, org_id: _Optional[str] = ..., login_hint: _Optional[str] = ..., from_region: _Optional[str] = ..., to_region: _Optional[str] = ..., epoch: _Optional[int] = ..., at_unix_ms: _Optional[int] = ..., certificate_der: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
 class Org(_message.Message):
-    __slots__ = ("org_id", "epoch")
+    __slots__ = ("org_id", "epoch", "handovers")
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    HANDOVERS_FIELD_NUMBER: _ClassVar[int]
     org_id: str
     epoch: int
-    def __init__(self, org_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    handovers: _containers.RepeatedCompositeFieldContainer[Handover]
+    def __init__(self, org_id: _Optional[str] = ..., epoch: _Optional[int] = ..., handovers: _Optional[_Iterable[_Union[Handover, _Mapping]]] = ...) -> None: ...
 
 class LoginHint(_message.Message):
-    __slots__ = ("hint",)
+    __slots__ = ("hint", "handovers")
     HINT_FIELD_NUMBER: _ClassVar[int]
+    HANDOVERS_FIELD_NUMBER: _ClassVar[int]
     hint: str
-    def __init__(self, hint: _Optional[str] = ...) -> None: ...
+    handovers: _containers.RepeatedCompositeFieldContainer[Handover]
+    def __init__(self, hint: _Optional[str] = ..., handovers: _Optional[_Iterable[_Union[Handover, _Mapping]]] = ...) -> None: ...
+
+class OrgOperation(_message.Message):
+    __slots__ = ("org_id", "operation_id", "kind", "begun_at_unix_ms", "finished")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    operation_id: str
+    kind: OrgOperationKind
+    begun_at_unix_ms: int
+    finished: bool
+    def __init__(self, org_id: _Optional[str] = ..., operation_id: _Optional[str] = ..., kind: _Optional[_Union[OrgOperationKind, str]] = ..., begun_at_unix_ms: _Optional[int] = ..., finished: _Optional[bool] = ...) -> None: ...
 
 class Row(_message.Message):
-    __slots__ = ("region", "signer", "jwt_key", "pin", "api_key", "org", "login_hint")
+    __slots__ = ("region", "signer", "jwt_key", "pin", "api_key", "org", "login_hint", "org_operation")
     REGION_FIELD_NUMBER: _ClassVar[int]
     SIGNER_FIELD_NUMBER: _ClassVar[int]
     JWT_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +150,7 @@ class Row(_message.Message):
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     ORG_FIELD_NUMBER: _ClassVar[int]
     LOGIN_HINT_FIELD_NUMBER: _ClassVar[int]
+    ORG_OPERATION_FIELD_NUMBER: _ClassVar[int]
     region: str
     signer: Signer
     jwt_key: JwtKey
@@ -110,7 +158,8 @@ class Row(_message.Message):
     api_key: ApiKey
     org: Org
     login_hint: LoginHint
-    def __init__(self, region: _Optional[str] = ..., signer: _Optional[_Union[Signer, _Mapping]] = ..., jwt_key: _Optional[_Union[JwtKey, _Mapping]] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., org: _Optional[_Union[Org, _Mapping]] = ..., login_hint: _Optional[_Union[LoginHint, _Mapping]] = ...) -> None: ...
+    org_operation: OrgOperation
+    def __init__(self, region: _Optional[str] = ..., signer: _Optional[_Union[Signer, _Mapping]] = ..., jwt_key: _Optional[_Union[JwtKey, _Mapping]] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., org: _Optional[_Union[Org, _Mapping]] = ..., login_hint: _Optional[_Union[LoginHint, _Mapping]] = ..., org_operation: _Optional[_Union[OrgOperation, _Mapping]] = ...) -> None: ...
 
 class SignedRow(_message.Message):
     __slots__ = ("row", "signer_key_id", "signature")
