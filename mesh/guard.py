@@ -14,11 +14,20 @@ from google.protobuf.message import Message
 
 from mesh.directory import Directory
 from mesh.errors import CrossingRefused
+from mesh.grants import Grants, grant_of
+from mesh.identity import Identity
 from mesh.planes import INTERNAL_PLANES, Named, subject_of, subject_value
-from sankofa.residency.v1.error_pb2 import ERROR_REASON_PIN_UNKNOWN, ERROR_REASON_WRONG_REGION
+from sankofa.residency.v1.error_pb2 import (
+    ERROR_REASON_GRANT_INVALID,
+    ERROR_REASON_ORG_MOVED,
+    ERROR_REASON_PIN_UNKNOWN,
+    ERROR_REASON_WRONG_REGION,
+    ErrorReason,
+)
 from sankofa.residency.v1.options_pb2 import (
     PLANE_TRANSFER,
     SUBJECT_LOGIN_HINT,
+    SUBJECT_ORG,
     SUBJECT_PROJECT,
     SUBJECT_REGION,
     Plane,
@@ -45,18 +54,29 @@ class FrameGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """Who calls whom, as their certificates say, and who decides what that needs on the TRANSFER plane."""
+
+    caller: Identity
+    callee: Identity
+    grants: Grants
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Decides calls that `serving_region` would serve, from what the directory at hand knows."""
 
     serving_region: str
     directory: Directory | None
+    ends: Ends | None = None
+    """Who calls whom; None where nobody has said, and nothing can be granted."""
 
     def refusal(self, plane: Plane, caller_region: str, request: Message | None) -> CrossingRefused | None:
         """Why the call may not be served here; None where it may. `request` is None while a stream opens."""
         if plane in INTERNAL_PLANES and caller_region != self.serving_region:
             return CrossingRefused()
         if plane == PLANE_TRANSFER:
-            return CrossingRefused(detail="no grant")
+            return self._ungranted(request)
         named = subject_of(request) if request is not None else None
         return self._misplaced(named) if named is not None else None
 
@@ -65,6 +85,13 @@ class Guard:
         named = subject_of(item)
         return CrossingRefused(ERROR_REASON_PIN_UNKNOWN) if named is None else self._misplaced(named)
 
+    def _ungranted(self, request: Message | None) -> CrossingRefused | None:
+        """Only between the two ends of a grant. A stream has none while it opens, so that none may be one."""
+        if self.ends is None or request is None:
+            return CrossingRefused(ERROR_REASON_GRANT_INVALID, detail="no grant")
+        ends, grant = self.ends, grant_of(request)
+        return ends.grants.refusal(grant, caller=ends.caller, callee=ends.callee, directory=self.directory)
+
     def _misplaced(self, named: Named) -> CrossingRefused | None:
         if named.subject == SUBJECT_LOGIN_HINT or self.directory is None:
             return None
@@ -72,8 +99,13 @@ class Guard:
         if region is None:
             return CrossingRefused(ERROR_REASON_PIN_UNKNOWN)
         if region != self.serving_region:
-            return CrossingRefused(ERROR_REASON_WRONG_REGION)
+            return CrossingRefused(self._elsewhere(named))
         return None
+
+    def _elsewhere(self, named: Named) -> ErrorReason:
+        """An organisation that was handed over may have been here when the caller looked."""
+        org = self.directory.org(named.value) if named.subject == SUBJECT_ORG and self.directory else None
+        return ERROR_REASON_ORG_MOVED if org is not None and org.former_region else ERROR_REASON_WRONG_REGION
 
 
 def _home(directory: Directory, named: Named) -> str | None:

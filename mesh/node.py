@@ -7,12 +7,14 @@ from opentelemetry.trace import Tracer
 
 from mesh.client import GuardedChannel
 from mesh.directory import Directory
-from mesh.guard import Guard
+from mesh.grants import Grants
+from mesh.guard import Ends, Guard
 from mesh.hop import Hop
 from mesh.identity import Credentials, Identity
 from mesh.ledger import Ledger
 from mesh.regions import GLOBAL
 from mesh.server import OPTIONS
+from mesh.signing import RowVerifier
 from sankofa.residency.v1.ledger_pb2 import Side
 
 
@@ -26,20 +28,21 @@ class Node:
         self.directory = directory
         self.ledger = ledger
         self.tracer = tracer
+        self._grants = Grants(RowVerifier(credentials.authorities))
 
     @property
     def region(self) -> str:
         """The serving region."""
         return self.credentials.identity.region
 
-    @property
-    def guard(self) -> Guard:
-        """The guard of what this process serves."""
-        return Guard(self.region, self.directory)
+    def guard(self, caller: Identity, callee: Identity) -> Guard:
+        """The guard of calls between these two."""
+        return Guard(callee.region, self.directory, Ends(caller, callee, self._grants))
 
     def arrival(self, caller: Identity) -> Hop:
         """The server's end of calls from `caller`."""
-        return Hop(Side.SIDE_SERVER, caller.region, self.region, self.guard, self.ledger, self.tracer)
+        guard = self.guard(caller, self.credentials.identity)
+        return Hop(Side.SIDE_SERVER, caller.region, self.region, guard, self.ledger, self.tracer)
 
     def channel(self, region: str, address: str) -> GuardedChannel:
         """A guarded channel to a server of `region`; only that region's authority is believed there."""
@@ -48,7 +51,7 @@ class Node:
             self.credentials.authorities[region], self.credentials.key_pem, self.credentials.certificate_pem
         )
         options = (*OPTIONS, ("grpc.ssl_target_name_override", callee.dns_name), *_RECONNECT)
-        guard = Guard(region, self.directory)
+        guard = self.guard(self.credentials.identity, callee)
         hop = Hop(Side.SIDE_CLIENT, self.region, region, guard, self.ledger, self.tracer)
         return GuardedChannel(grpc.aio.secure_channel(address, tls, options=options), hop)
 

@@ -33,7 +33,7 @@ class RowSigner:
         self.region = region
         self.key_id = hashlib.sha256(certificate_der).hexdigest()
         self._key = key
-        self._certificate_der = certificate_der
+        self.certificate_der = certificate_der
 
     @classmethod
     def load(cls, pki_dir: Path, region: str) -> RowSigner:
@@ -48,7 +48,7 @@ class RowSigner:
 
     def signer_row(self) -> SignedRow:
         """The row that tells others of this signer. Its certificate vouches for it."""
-        signer = Signer(key_id=self.key_id, certificate_der=self._certificate_der)
+        signer = Signer(key_id=self.key_id, certificate_der=self.certificate_der)
         return SignedRow(row=Row(region=self.region, signer=signer))
 
     def sign(self, row: Row) -> SignedRow:
@@ -63,9 +63,13 @@ class RowSigner:
             raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_OWN)
         signed = Handover()
         signed.CopyFrom(handover)
-        signed.certificate_der = self._certificate_der
-        signed.signature = self._key.sign(message_of(signed))
+        signed.certificate_der = self.certificate_der
+        signed.signature = self.sign_message(message_of(signed))
         return signed
+
+    def sign_message(self, message: bytes) -> bytes:
+        """Signs another word of the region than a row; `message` begins with what it is, and a zero byte."""
+        return self._key.sign(message)
 
 
 class RowVerifier:
@@ -104,9 +108,14 @@ class RowVerifier:
 
     def check_handover(self, handover: Handover) -> None:
         """Raises Forbidden unless the region that is left signed it."""
-        key = self._vouched_key(handover.from_region, handover.certificate_der)
+        certificate = handover.certificate_der
+        self.check_message(handover.from_region, certificate, handover.signature, message_of(handover))
+
+    def check_message(self, region: str, certificate_der: bytes, signature: bytes, message: bytes) -> None:
+        """Raises Forbidden unless a row signer of the region, by this certificate, has signed the message."""
+        key = self._vouched_key(region, certificate_der)
         try:
-            key.verify(handover.signature, message_of(handover))
+            key.verify(signature, message)
         except InvalidSignature:
             raise Forbidden(ErrorReason.ERROR_REASON_ROW_NOT_SIGNED) from None
 

@@ -13,8 +13,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 from mesh.errors import TABLE
 from mesh.planes import plane_of, shape_of
+from sankofa.ingest.v1.ingest_pb2 import Track
 from sankofa.residency.v1 import options_pb2
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from sankofa.residency.v1.grant_pb2 import OrgGrant
 from sankofa.residency.v1.options_pb2 import DataClass, Plane, Subject
 
 PROTOS = Path(__file__).parents[2] / "protos"
@@ -30,6 +32,7 @@ SUBJECTS = {
     Plane.PLANE_ORG: {Subject.SUBJECT_ORG, Subject.SUBJECT_LOGIN_HINT, Subject.SUBJECT_REGION},
     Plane.PLANE_CONTROL: {Subject.SUBJECT_PROJECT, Subject.SUBJECT_REGION, Subject.SUBJECT_UNSPECIFIED},
     Plane.PLANE_LOCAL: {Subject.SUBJECT_UNSPECIFIED},
+    Plane.PLANE_TRANSFER: {Subject.SUBJECT_ORG, Subject.SUBJECT_PROJECT},
 }
 BYTES_LIKE = {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}
 
@@ -70,16 +73,27 @@ def reached(
 
 
 def leaks(method: MethodDescriptor) -> list[str]:
-    plane = plane_of(rpc(method))
-    return [leak for message in (method.input_type, method.output_type) for leak in above(plane, message)]
+    highest = highest_of(plane_of(rpc(method)), shape_of(method.input_type).subject)
+    return [leak for message in (method.input_type, method.output_type) for leak in over(highest, message)]
+
+
+def highest_of(plane: Plane, subject: Subject) -> DataClass:
+    """A grant for an organisation carries none of what its projects' end users did or are."""
+    if plane == Plane.PLANE_TRANSFER and subject == Subject.SUBJECT_ORG:
+        return DataClass.DATA_CLASS_PERSONAL
+    return HIGHEST[plane]
 
 
 def above(plane: Plane, message: Descriptor) -> list[str]:
     """Fields of a class that a plane does not allow."""
+    return over(HIGHEST[plane], message)
+
+
+def over(highest: DataClass, message: Descriptor) -> list[str]:
     return [
         f"{message.name}{path} holds {DataClass.Name(found)}"
         for path, found in reached(message)
-        if found > HIGHEST[plane]
+        if found > highest
     ]
 
 
@@ -104,6 +118,20 @@ def test_every_request_names_a_subject_that_its_plane_can_place(method: MethodDe
     framed = shape.frame and shape_of(method.input_type.fields_by_name[shape.frame].message_type)
     named = framed.subject if framed else shape.subject
     assert named in SUBJECTS[plane_of(rpc(method))]
+
+
+def test_every_transfer_carries_the_grant_that_its_guard_asks_for() -> None:
+    transfers = [method for method in methods() if plane_of(rpc(method)) == Plane.PLANE_TRANSFER]
+    assert len(transfers) >= 7
+    for method in transfers:
+        grant = method.input_type.fields_by_name["grant"].message_type
+        assert grant is OrgGrant.DESCRIPTOR and not method.client_streaming, rpc(method)
+
+
+def test_a_grant_for_an_organisation_carries_no_customer_data() -> None:
+    transfer = Plane.PLANE_TRANSFER
+    assert highest_of(transfer, Subject.SUBJECT_ORG) < highest_of(transfer, Subject.SUBJECT_PROJECT)
+    assert over(highest_of(transfer, Subject.SUBJECT_ORG), Track.DESCRIPTOR), "an event would be found"
 
 
 def test_every_stream_of_requests_carries_frames_whose_items_name_their_subject() -> None:

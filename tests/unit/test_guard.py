@@ -19,7 +19,11 @@ from tests.support.nodes import EU, US, MemoryDirectory
 
 DIRECTORY = MemoryDirectory(
     pins={"proj_eu": EU, "proj_us": US},
-    orgs={"org_eu": OrgFact("org_eu", EU, 1), "org_us": OrgFact("org_us", US, 1)},
+    orgs={
+        "org_eu": OrgFact("org_eu", EU, 1),
+        "org_us": OrgFact("org_us", US, 1),
+        "org_moved": OrgFact("org_moved", US, 2, EU),
+    },
 )
 GUARD = Guard(EU, DIRECTORY)
 
@@ -58,7 +62,9 @@ def reason(plane: Plane, caller: str, request: object) -> str | None:
         (Plane.PLANE_ORG, US, SignUpRequest(region=EU), None),
         (Plane.PLANE_ORG, US, SignUpRequest(region=US), "WRONG_REGION"),
         (Plane.PLANE_ORG, US, LoginRequest(hint="00"), None),
-        (Plane.PLANE_TRANSFER, EU, question("proj_eu"), "CROSSING_FORBIDDEN"),
+        (Plane.PLANE_ORG, US, ListProjectsRequest(org_id="org_moved"), "ORG_MOVED"),
+        (Plane.PLANE_TRANSFER, EU, question("proj_eu"), "GRANT_INVALID"),
+        (Plane.PLANE_TRANSFER, US, None, "GRANT_INVALID"),
     ],
 )
 def test_a_plane_lets_in_what_it_allows_and_nothing_else(
