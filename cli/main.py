@@ -114,6 +114,15 @@ def sweep(data_dir: Path, marker: str) -> None:
 
 
 @main.command()
+def plans() -> None:
+    """Prints what each plan grants."""
+    from cli.commands import wide_console
+    from cli.plans import show_plans
+
+    show_plans(wide_console())
+
+
+@main.command()
 @click.option("--minutes", default=5.0, show_default=True, help="How long the mesh is broken.")
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same schedule.")
 @click.option(

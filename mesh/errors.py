@@ -133,6 +133,10 @@ _MISSING, _EXISTS, _AWAY = (
 )
 _BUSY = "Service temporarily unavailable"
 _SLOWER = "Rate limit exceeded. Please wait a moment."
+_NO_MORE = (
+    "quota_exceeded: the Hobby plan's live events of this month are used up. "
+    "Upgrade to Pro, or send again next month (UTC)."
+)
 
 TABLE: dict[int, Wire] = {
     ErrorReason.Value("ERROR_REASON_" + name): Wire(kind, code, http, text)
@@ -203,6 +207,9 @@ TABLE: dict[int, Wire] = {
             409,
             "The Idempotency-Key was used with another body: send this one with a new key",
         ),
+        ("PLAN_REQUIRED", Forbidden, _DENIED, 403, "plan_required"),
+        ("QUOTA_EXCEEDED", RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, 429, _NO_MORE),
+        ("PLAN_TOO_SMALL", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The plan is too small"),
         ("PROJECT_ARCHIVED", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The project is archived"),
         (
             "ORG_MOVING",

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from mesh.context import current
 from mesh.directory import AccessFact
 from mesh.errors import CrossingRefused
+from mesh.plans import retention_days
 from sankofa.org.v1.org_pb2 import AccessRow, RetentionRow, WatchRequest, WatchResponse
 from sankofa.org.v1.org_pb2_grpc import AccessServiceServicer
-from services.org.retention import granted_days
 from services.org.signal import ChangeSignal
 from storage.records.orgs import AccessChanges, OrgRecords, ProjectRetention
 
@@ -62,5 +62,5 @@ def _row(fact: AccessFact) -> AccessRow:
 
 
 def _retention_row(retention: ProjectRetention) -> RetentionRow:
-    days = granted_days(retention.plan, retention.wanted_days)
+    days = retention_days(retention.plan, retention.wanted_days)
     return RetentionRow(project_id=retention.project_id, org_id=retention.org_id, days=days)

@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, cast, get_args
+from typing import Protocol
 
 from mesh.directory import Directory
 from mesh.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
+from mesh.plans import MOST_RETENTION_DAYS, TERMS, Plan, is_plan, require_retention, retention_days
 from mesh.signing import RowSigner
 from mesh.tokens import PROVISION, USER, TokenKey, verify
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.passwords import Passwords
-from services.org.retention import GRANTED, MOST, granted_days
 from services.org.signal import ChangeSignal
-from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords, Plan
+from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords
 from storage.records.rows import hint_row, jwt_key_row, org_row
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
@@ -198,7 +198,7 @@ class Orgs:
             "role": int(ProjectRole.PROJECT_ROLE_ADMIN),
             "home_region": member.home_region,
             "epoch": epoch,
-            "retention_days": GRANTED[member.org.plan],
+            "retention_days": TERMS[member.org.plan].retention_days,
         }
         ticket = self._token_key.sign(
             claims, issuer=self._region, audience=PROVISION, lifetime=self._ticket_lifetime
@@ -216,9 +216,9 @@ class Orgs:
 
     async def set_plan(self, org_id: str, plan: str) -> None:
         """Sets a plan. Raises InvalidInput, NotFound."""
-        if plan not in get_args(Plan):
-            raise InvalidInput(detail=f"plan is one of {', '.join(get_args(Plan))}")
-        if not await self._records.set_plan(org_id, cast("Plan", plan)):
+        if not is_plan(plan):
+            raise InvalidInput(detail=f"plan is one of {', '.join(TERMS)}")
+        if not await self._records.set_plan(org_id, plan):
             raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
         await self._changes.notify()
 
@@ -226,16 +226,17 @@ class Orgs:
         """Sets how long a project's events are kept, for its Owners; 0: as the plan grants. Answers the days.
 
         The project's region is told by the access feed, as soon as it is there to be told.
-        Raises Forbidden, InvalidInput (more than the plan permits), NotFound.
+        Raises Forbidden (PLAN_REQUIRED too), InvalidInput, NotFound.
         """
         member = await self._owner(token, org_id)
         plan = member.org.plan
-        if not 0 <= days <= MOST[plan]:
-            raise InvalidInput(detail=f"retention_days is 1 to {MOST[plan]} on the {plan} plan")
+        if not 0 <= days <= MOST_RETENTION_DAYS:
+            raise InvalidInput(detail=f"retention_days is 1 to {MOST_RETENTION_DAYS}")
+        require_retention(plan, days)
         if not await self._records.set_retention(org_id, project_id, days or None):
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
         await self._changes.notify()
-        return granted_days(plan, days or None)
+        return retention_days(plan, days or None)
 
     async def _session(self, account: Account) -> Session:
         token = self._token_key.sign(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mesh.context import current
 from mesh.errors import CrossingRefused
+from mesh.plans import retention_days
 from sankofa.org.v1 import org_pb2 as pb
 from sankofa.org.v1.org_pb2_grpc import OrgServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OrgProjects, Orgs, Session
-from services.org.retention import granted_days
 from storage.records.orgs import Membership
 
 OPERATOR = "operator"
@@ -101,7 +101,7 @@ def _projects(found: OrgProjects) -> list[pb.OrgProject]:
             name=project.name,
             region=project.region,
             created_at_unix_ms=project.created_at_ms,
-            retention_days=granted_days(found.plan, project.retention_days),
+            retention_days=retention_days(found.plan, project.retention_days),
         )
         for project in found.projects
     ]

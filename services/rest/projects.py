@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request as HttpRequest
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from mesh.access import authorise
 from mesh.directory import Directory
 from mesh.errors import InvalidInput, NotFound, SankofaError
+from mesh.plans import MOST_RETENTION_DAYS
 from sankofa.ingest.v1.project_pb2 import (
     AllowList,
     ArchiveProjectRequest,
@@ -38,8 +39,6 @@ from services.rest.primaries import NEWS_POLL_S, NEWS_WAIT_S, Primaries
 from services.rest.routing import ENVIRONMENTS, bearer, project_here, read_json, reply, resource
 
 log = logging.getLogger(__name__)
-
-_MOST_DAYS: Final = 65_535
 
 
 class NewProject(msgspec.Struct):
@@ -145,9 +144,9 @@ class Projects:
             return await self._set_allow_lists(token, project_id, change)
         if wanted is msgspec.UNSET:
             raise InvalidInput(detail="retention_days, authorized_domains, authorized_ips can be changed")
-        if wanted is not None and not 1 <= wanted <= _MOST_DAYS:
+        if wanted is not None and not 1 <= wanted <= MOST_RETENTION_DAYS:
             raise InvalidInput(
-                detail=f"retention_days is 1 to {_MOST_DAYS}, or null for what the plan grants"
+                detail=f"retention_days is 1 to {MOST_RETENTION_DAYS}, or null for what the plan grants"
             )
         days = await self._set_retention(token, project_id, wanted or 0)
         projects = await self._cells.projects(self._region)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mesh.directory import AccessFact
+from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 
-Plan = Literal["hobby", "pro", "growth", "enterprise"]
 OrgProjectState = Literal["pending", "active", "archived"]
 
 

@@ -10,11 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict
+from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
-from storage.records.orgs import AccessChanges, Account, Membership, OrgProject, OrgRecord, Plan
+from storage.records.orgs import AccessChanges, Account, Membership, OrgProject, OrgRecord
 from storage.records.outbox import enqueue
 from storage.records.rows import hint_row, jwt_key_row, org_row
 from storage.records.sql_access import next_seq, read_access, refresh
