@@ -32,10 +32,12 @@ async def audit(mesh: MeshFile) -> Judgement:
 
 
 def show(judgement: Judgement, console: Console) -> None:
-    """The table caller → callee by plane, TRANSIT apart, and the verdict."""
+    """The table caller → callee by plane, TRANSIT and EGRESS apart, and the verdict."""
     console.print(_table("Calls between regions, by plane", judgement.flows))
     if judgement.transit:
         console.print(_table("TRANSIT: passed on by the edge in memory, body unread", judgement.transit))
+    if judgement.egress:
+        console.print(_table("EGRESS: sent out of the mesh, to addresses that Owners set", judgement.egress))
     for line in judgement.missing:
         console.print(f"  missing: {line}", style="yellow", markup=False)
     for violation in judgement.violations:
@@ -57,6 +59,7 @@ def as_json(judgement: Judgement) -> bytes:
         "spans": judgement.spans,
         "flows": judgement.flows,
         "transit": judgement.transit,
+        "egress": judgement.egress,
         "missing": judgement.missing,
         "violations": [
             {
@@ -103,5 +106,5 @@ def _table(title: str, flows: list[Flow]) -> Table:
     for flow in flows:
         style = None if flow.caller == flow.callee or flow.plane not in ("DATA", "LOCAL") else "bold red"
         numbers = (f"{number:,}" for number in (flow.requests, flow.refused, flow.rows, flow.bytes))
-        table.add_row(flow.caller, flow.callee, flow.plane, *numbers, style=style)
+        table.add_row(flow.caller, flow.callee, flow.purpose or flow.plane, *numbers, style=style)
     return table

@@ -9,6 +9,7 @@ import msgspec
 
 from cli.process import Process
 from mesh.config import ConfigError
+from mesh.egress import Egress, EgressConfig
 from mesh.signing import RowSigner, RowVerifier
 from mesh.tasks import background
 from storage.analytics.engine import Engine, QueryLimits
@@ -65,6 +66,7 @@ class Cell:
         self.records: Records
         self.directory: LmdbDirectory
         self.publisher: Publisher
+        self.egress: Egress
 
     @property
     def embedded(self) -> bool:
@@ -105,6 +107,8 @@ class Cell:
         )
         background(feed.run(), name="directory feed", stack=process.stack)
         process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
+        cell.egress = _open_egress(process)
+        stack.push_async_callback(cell.egress.close)
         return cell
 
     async def open_log(self) -> DurableLog:
@@ -130,6 +134,13 @@ class Cell:
         except (LogFailed, LogFull) as error:
             why = error.detail or "the server has no room: free its disk, and restart it if it stays so"
             raise ConfigError(f"[cell] log_url: {why}") from None
+
+
+def _open_egress(process: Process) -> Egress:
+    try:
+        return Egress.of(process.node(), process.settings.load(EgressConfig, "egress"))
+    except ValueError as error:
+        raise ConfigError(f"[egress] {error}") from None
 
 
 async def open_engine(process: Process, limits: QueryLimits) -> Engine:

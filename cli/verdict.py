@@ -33,11 +33,12 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Calls from one region to another on one plane."""
+    """Calls from one region to another on one plane; what leaves the mesh (EGRESS) also by its purpose."""
 
     caller: str
     callee: str
     plane: str
+    purpose: str
     requests: int
     refused: int
     rows: int
@@ -51,6 +52,7 @@ class Judgement:
     outcome: Outcome
     flows: list[Flow]
     transit: list[Flow]
+    egress: list[Flow]
     requests: int
     witnesses: int
     spans: int
@@ -82,8 +84,9 @@ def judge(
     outcome = Outcome.VIOLATED if violations else Outcome.UNPROVEN if missing else Outcome.PROVEN
     return Judgement(
         outcome=outcome,
-        flows=[flow for flow in flows if flow.plane != "TRANSIT"],
+        flows=[flow for flow in flows if flow.plane not in ("TRANSIT", "EGRESS")],
         transit=[flow for flow in flows if flow.plane == "TRANSIT"],
+        egress=[flow for flow in flows if flow.plane == "EGRESS"],
         requests=sum(flow.requests for flow in flows),
         witnesses=sum(len(answer.witnesses) for answer in second.values()) + 1,
         spans=sum(answer.spans for answer in second.values()),
@@ -132,8 +135,11 @@ def _silent(reading: Reading) -> list[str]:
 
 
 def _pairs(reading: Reading, own: ledger.ReportRequest) -> dict[Pair, _Pair]:
+    """Calls that have both ends in the mesh: what is outside of it counts nothing for us."""
     pairs: dict[Pair, _Pair] = defaultdict(_Pair)
     for edge in (*(edge for answer in reading.values() for edge in answer.edges), *own.edges):
+        if edge.plane == Plane.PLANE_EGRESS:
+            continue
         pair = pairs[edge.caller_region, edge.callee_region, edge.rpc, edge.plane]
         if edge.side == ledger.SIDE_SERVER:
             pair.received += edge.requests
@@ -159,10 +165,12 @@ def _unmatched(first: Mapping[Pair, _Pair], second: Mapping[Pair, _Pair]) -> lis
 
 def _flows(edges: Iterable[ledger.Edge]) -> list[Flow]:
     """Both ends count every call; a flow shows the larger count, so that a one-sided edge is seen."""
-    sums: dict[tuple[str, str, str], dict[int, list[int]]] = defaultdict(lambda: {1: [0] * 4, 2: [0] * 4})
+    sums: dict[tuple[str, str, str, str], dict[int, list[int]]]
+    sums = defaultdict(lambda: {1: [0] * 4, 2: [0] * 4})
     for edge in edges:
         plane = Plane.Name(edge.plane).removeprefix("PLANE_")
-        amounts = sums[edge.caller_region, edge.callee_region, plane][edge.side]
+        purpose = edge.rpc if edge.plane == Plane.PLANE_EGRESS else ""
+        amounts = sums[edge.caller_region, edge.callee_region, plane, purpose][edge.side]
         refused = edge.verdict == ledger.VERDICT_REFUSED
         for index, amount in enumerate((0, edge.requests) if refused else (edge.requests, 0)):
             amounts[index] += amount

@@ -239,6 +239,8 @@ TABLE: dict[int, Wire] = {
             503,
             "The account has moved to another region: try again",
         ),
+        ("EGRESS_REFUSED", InvalidInput, _BAD, 400, "The address can't be used: change it"),
+        ("EGRESS_FAILED", Unavailable, _AWAY, 503, "The address did not answer: check it, and try again"),
         ("GRANT_INVALID", CrossingRefused, _DENIED, 403, "The grant of the transfer is not good here"),
         ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),
     )

@@ -32,6 +32,9 @@ UNTRACED = frozenset(
 )
 """The way out of telemetry makes none: it would never come to rest. The ledger counts it."""
 
+OF_RPCS = frozenset(Plane.values()) - {Plane.PLANE_UNSPECIFIED, Plane.PLANE_TRANSIT, Plane.PLANE_EGRESS}
+"""Planes that an rpc may declare."""
+
 INTERNAL_PLANES = frozenset({Plane.PLANE_DATA, Plane.PLANE_LOCAL})
 
 
@@ -63,7 +66,7 @@ def plane_of(rpc: str) -> Plane:
     except KeyError:
         raise CrossingRefused(ErrorReason.ERROR_REASON_PLANE_UNKNOWN) from None
     plane: Plane = _option(method, options_pb2.plane)
-    if plane in (Plane.PLANE_UNSPECIFIED, Plane.PLANE_TRANSIT):
+    if plane not in OF_RPCS:
         raise CrossingRefused(ErrorReason.ERROR_REASON_PLANE_UNKNOWN)
     return plane
 

@@ -24,6 +24,7 @@ from sankofa.residency.v1.ledger_pb2 import (
 from sankofa.residency.v1.options_pb2 import (
     PLANE_CONTROL,
     PLANE_DATA,
+    PLANE_EGRESS,
     PLANE_LOCAL,
     PLANE_ORG,
     PLANE_TRANSFER,
@@ -235,3 +236,20 @@ def test_a_flow_adds_up_what_both_ends_carried_and_shows_the_larger_count() -> N
     server = edge(SIDE_SERVER, 4, rows=8, bytes=120)
     (flow,) = judged(quiet(client, server)).flows
     assert (flow.requests, flow.rows, flow.bytes) == (5, 9, 120)
+
+
+def test_egress_is_shown_apart_by_purpose_needs_no_other_end_and_is_no_violation() -> None:
+    out: dict[str, Any] = {"callee": "external", "plane": PLANE_EGRESS}
+    hook, sign_on = "egress/audit-webhook", "egress/sso"
+    found = judged(
+        quiet(
+            edge(SIDE_CLIENT, 6, rpc=hook, rows=6, bytes=900, **out),
+            edge(SIDE_CLIENT, 2, rpc=hook, verdict=VERDICT_REFUSED, **out),
+            edge(SIDE_CLIENT, 1, rpc=sign_on, **out),
+            *both(1),
+        )
+    )
+    assert (found.outcome, found.missing, found.violations) == (Outcome.PROVEN, [], [])
+    told = [(flow.caller, flow.purpose, flow.requests, flow.refused, flow.bytes) for flow in found.egress]
+    assert told == [(EU, hook, 6, 2, 900), (EU, sign_on, 1, 0, 0)]
+    assert [flow.plane for flow in found.flows] == ["DATA"]

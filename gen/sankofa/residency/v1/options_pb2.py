@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/residency/v1/options.proto\x12\x14sankofa.residency.v1\x1a google/protobuf/descriptor.proto*\x88\x01\n\x05Plane\x12\x15\n\x11PLANE_UNSPECIFIED\x10\x00\x12\x0e\n\nPLANE_DATA\x10\x01\x12\r\n\tPLANE_ORG\x10\x02\x12\x11\n\rPLANE_CONTROL\x10\x03\x12\x12\n\x0ePLANE_TRANSFER\x10\x04\x12\x0f\n\x0bPLANE_LOCAL\x10\x05\x12\x11\n\rPLANE_TRANSIT\x10\x06*\x8d\x01\n\tDataClass\x12\x1a\n\x16\x44\x41TA_CLASS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_CLASS_METADATA\x10\x01\x12\x19\n\x15\x44\x41TA_CLASS_CREDENTIAL\x10\x02\x12\x17\n\x13\x44\x41TA_CLASS_PERSONAL\x10\x03\x12\x17\n\x13\x44\x41TA_CLASS_CUSTOMER\x10\x04*t\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x13\n\x0fSUBJECT_PROJECT\x10\x01\x12\x0f\n\x0bSUBJECT_ORG\x10\x02\x12\x16\n\x12SUBJECT_LOGIN_HINT\x10\x03\x12\x12\n\x0eSUBJECT_REGION\x10\x04:L\n\x05plane\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1b.sankofa.residency.v1.Plane:T\n\ndata_class\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x0e\x32\x1f.sankofa.residency.v1.DataClass:O\n\x07subject\x12\x1d.google.protobuf.FieldOptions\x18\xb7\x87\x03 \x01(\x0e\x32\x1d.sankofa.residency.v1.Subjectb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/residency/v1/options.proto\x12\x14sankofa.residency.v1\x1a google/protobuf/descriptor.proto*\x9a\x01\n\x05Plane\x12\x15\n\x11PLANE_UNSPECIFIED\x10\x00\x12\x0e\n\nPLANE_DATA\x10\x01\x12\r\n\tPLANE_ORG\x10\x02\x12\x11\n\rPLANE_CONTROL\x10\x03\x12\x12\n\x0ePLANE_TRANSFER\x10\x04\x12\x0f\n\x0bPLANE_LOCAL\x10\x05\x12\x11\n\rPLANE_TRANSIT\x10\x06\x12\x10\n\x0cPLANE_EGRESS\x10\x07*\x8d\x01\n\tDataClass\x12\x1a\n\x16\x44\x41TA_CLASS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_CLASS_METADATA\x10\x01\x12\x19\n\x15\x44\x41TA_CLASS_CREDENTIAL\x10\x02\x12\x17\n\x13\x44\x41TA_CLASS_PERSONAL\x10\x03\x12\x17\n\x13\x44\x41TA_CLASS_CUSTOMER\x10\x04*t\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x13\n\x0fSUBJECT_PROJECT\x10\x01\x12\x0f\n\x0bSUBJECT_ORG\x10\x02\x12\x16\n\x12SUBJECT_LOGIN_HINT\x10\x03\x12\x12\n\x0eSUBJECT_REGION\x10\x04:L\n\x05plane\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x1b.sankofa.residency.v1.Plane:T\n\ndata_class\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\x0e\x32\x1f.sankofa.residency.v1.DataClass:O\n\x07subject\x12\x1d.google.protobuf.FieldOptions\x18\xb7\x87\x03 \x01(\x0e\x32\x1d.sankofa.residency.v1.Subjectb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sankofa.residency.v1.option
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANE']._serialized_start=95
-  _globals['_PLANE']._serialized_end=231
-  _globals['_DATACLASS']._serialized_start=234
-  _globals['_DATACLASS']._serialized_end=375
-  _globals['_SUBJECT']._serialized_start=377
-  _globals['_SUBJECT']._serialized_end=493
+  _globals['_PLANE']._serialized_end=249
+  _globals['_DATACLASS']._serialized_start=252
+  _globals['_DATACLASS']._serialized_end=393
+  _globals['_SUBJECT']._serialized_start=395
+  _globals['_SUBJECT']._serialized_end=511
 # @@protoc_insertion_point(module_scope)

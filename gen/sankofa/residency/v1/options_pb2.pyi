@@ -14,6 +14,7 @@ class Plane(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PLANE_TRANSFER: _ClassVar[Plane]
     PLANE_LOCAL: _ClassVar[Plane]
     PLANE_TRANSIT: _ClassVar[Plane]
+    PLANE_EGRESS: _ClassVar[Plane]
 
 class DataClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -37,6 +38,7 @@ PLANE_CONTROL: Plane
 PLANE_TRANSFER: Plane
 PLANE_LOCAL: Plane
 PLANE_TRANSIT: Plane
+PLANE_EGRESS: Plane
 DATA_CLASS_UNSPECIFIED: DataClass
 DATA_CLASS_METADATA: DataClass
 DATA_CLASS_CREDENTIAL: DataClass
