@@ -35,8 +35,10 @@ SMALLEST_BATCH: Final = 500
 BUSY_ROWS: Final = 500
 """Rows that are worth waiting for more: a row of a small insert costs three times as much (measured)."""
 
-SHRED_EVERY: Final = timedelta(seconds=60)
-"""What erased rows left in the log's file is overwritten so often at most: all of the file is written."""
+UPKEEP_EVERY: Final = timedelta(seconds=60)
+"""Often enough to find a damaged merge while its sources are there (480 s); and all of the log's file is
+written where something was erased.
+"""
 
 _IDLE_S: Final = 0.1
 
@@ -66,7 +68,7 @@ class Writer:
         batch_rows: int = 50_000,
         linger: timedelta = timedelta(milliseconds=250),
         busy_linger: timedelta = timedelta(),
-        shred_every: timedelta = SHRED_EVERY,
+        upkeep_every: timedelta = UPKEEP_EVERY,
         on_stored: Callable[[list[Block]], None] = lambda _: None,
         step: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -81,12 +83,12 @@ class Writer:
         self._stopping, self._now = threading.Event(), threading.Event()
         self._stored = threading.Condition()
         self._stats = WriterStats(0, 0, 0, 0, 0, "")
-        sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
-        self._inserter = Inserter(sink=sink, bury=self._bury, step=step, wait=self._now.wait)
+        self._sink = ReadBackSink(handle=engine.writer(), log_id=log.log_id)
+        self._inserter = Inserter(sink=self._sink, bury=self._bury, step=step, wait=self._now.wait)
         self._erasures = Erasures(log=log, eraser=Eraser(handle=engine.writer()))
         self._suspicion = Suspicion()
-        self._shred_every_s = shred_every.total_seconds()
-        self._shred_at = time.monotonic()
+        self._upkeep_every_s = upkeep_every.total_seconds()
+        self._upkeep_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -132,7 +134,7 @@ class Writer:
     def _one_batch(self) -> bool:
         """False when asked to stop and nothing is left."""
         self._inserter.recover(self._log_store.cursor())
-        self._shred()
+        self._keep_up()
         batch = self._next_batch()
         if not batch:
             return not self._stopping.is_set()
@@ -185,9 +187,11 @@ class Writer:
                 self._bury(order, cause_of(error))
             self._step("erased")
 
-    def _shred(self) -> None:
-        if time.monotonic() >= self._shred_at:
-            self._shred_at = time.monotonic() + self._shred_every_s  # first: a disk that is full stops no row
+    def _keep_up(self) -> None:
+        """Now and then: what merges have written is looked at, what erasures have left is overwritten."""
+        if time.monotonic() >= self._upkeep_at:
+            self._upkeep_at = time.monotonic() + self._upkeep_every_s  # first: a full disk stops no row
+            self._sink.verify()
             self._log_store.shred()
 
     def _admitted(self, batch: list[Block]) -> list[Block]:
@@ -213,9 +217,13 @@ class Writer:
 
     def _commit(self, batch: list[Block], *, erased: bool) -> None:
         self._step("committing")
-        with self._stored:
-            self._log_store.commit(batch[-1].last, erased=erased)
-            self._stored.notify_all()
+        try:
+            with self._stored:
+                self._log_store.commit(batch[-1].last, erased=erased)
+                self._stored.notify_all()
+        except Exception:
+            self._inserter.doubt(batch[-1].last)  # stored, and not forgotten: it comes again
+            raise
         self._on_stored(batch)
         self._batch_rows = min(self._batch_rows * 2, self._most_rows)
         self._stats = self._stats._replace(batches=self._stats.batches + 1, last_error="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 HEAVY_QUERIES: Final = 2
 SWEEP_SECONDS: Final = 300
+ROOM_BYTES: Final = 32 << 20
+"""Free on the disk before tables are made or changed."""
 
 T = TypeVar("T")
 
@@ -41,10 +44,19 @@ class QueryLimits:
 class Engine:
     """Hands out handles on a store whose schema it brings up to date before the first is used."""
 
-    def __init__(self, *, connect: connect.Connect, region: str, remote: bool, limits: QueryLimits) -> None:
+    def __init__(
+        self,
+        *,
+        connect: connect.Connect,
+        region: str,
+        remote: bool,
+        limits: QueryLimits,
+        require_room: Callable[[], None] = lambda: None,
+    ) -> None:
         self.region = region
         self._connect = connect
         self._remote = remote
+        self._require_room = require_room
         self._maker: Clients | None = None
         self._making = threading.Lock()
         sweep_limits = QueryLimits(max_seconds=SWEEP_SECONDS, max_memory_bytes=limits.max_memory_bytes)
@@ -62,8 +74,16 @@ class Engine:
         The client writes each insert to the process's temporary folder first: keep that inside the region's.
         """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened = connect.embedded(path, max_memory_bytes=max_memory_bytes)
-        engine = cls(connect=opened, region=region, remote=False, limits=limits or QueryLimits())
+        require_room = partial(_require_room, path)
+        if not any(path.iterdir()):
+            require_room()
+        engine = cls(
+            connect=connect.embedded(path, max_memory_bytes=max_memory_bytes),
+            region=region,
+            remote=False,
+            limits=limits or QueryLimits(),
+            require_room=require_room,
+        )
         engine._make()
         sync_folders([path.parent, path, *_folders_of_tables(path)])
         return engine
@@ -97,7 +117,11 @@ class Engine:
                 first.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
             maker = Clients(connect=partial(self._connect, DATABASE, {}))
             try:
-                schema.apply(WriterHandle(clients=maker, remote=self._remote), self.region)
+                schema.apply(
+                    WriterHandle(clients=maker, remote=self._remote),
+                    self.region,
+                    require_room=self._require_room,
+                )
                 self._maker = maker
             finally:
                 first.close()
@@ -138,6 +162,14 @@ class Engine:
         for clients in (self._sweepers, self._readers, self._writers, self._maker):
             if clients is not None:
                 clients.close()
+
+
+def _require_room(path: Path) -> None:
+    """Raises StoreUnavailable."""
+    free_bytes = shutil.disk_usage(path).free
+    if free_bytes < ROOM_BYTES:
+        _log.error("%d bytes free: tables are not made or changed on so full a disk", free_bytes)
+        raise StoreUnavailable("NOT_ENOUGH_SPACE")
 
 
 def _folders_of_tables(path: Path) -> list[Path]:

@@ -96,6 +96,7 @@ _AWAY = frozenset(
         "CANNOT_WRITE_TO_FILE",
         "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
         "CANNOT_WRITE_TO_SOCKET",
+        "DAMAGED_PART",
         "DNS_ERROR",
         "ERASURE_STILL_RUNNING",
         "GCP_ERROR",

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from storage.analytics.handles import WriterHandle
+from storage.analytics.parts import Parts
 from storage.analytics.tables import TABLES
 from storage.log import Block, Record, Table
 from storage.log.blocks import only, records
@@ -37,12 +38,16 @@ class ReadBackSink:
 
     def __init__(self, *, handle: WriterHandle, log_id: str) -> None:
         self._handle = handle
+        self._parts = Parts(session=handle)
         self._log_id = log_id
         self._prefix = f"sankofa-{log_id}-"
         self._line_start = b'{"log_id":' + msgspec.json.encode(log_id) + b',"log_seq":'
 
     def insert(self, table: Table, blocks: Sequence[Block]) -> None:
-        """One insert. The query id is fixed, so that `settle` finds it whoever began it."""
+        """One insert, on disk when it returns. Raises StoreUnavailable where it is not, whatever was said.
+
+        The query id is fixed, so that `settle` finds it whoever began it.
+        """
         start = self._line_start
         lines = [
             b"%b%d,%b\n" % (start, seq, row)
@@ -51,10 +56,16 @@ class ReadBackSink:
         ]
         query_id = f"{self._prefix}{table.value}-{blocks[0].seq}"
         self._handle.insert(table.value, b"".join(lines), query_id=query_id)
+        self._parts.verify(table.value)
 
     def settle(self) -> None:
         """Returns when no insert of this log runs any more: only then does a look tell the truth."""
         self._handle.settle(self._prefix)
+        self._parts.mend()
+
+    def verify(self) -> None:
+        """Looks at what merges have written, in every table of the store. Raises StoreUnavailable."""
+        self._parts.verify_all()
 
     def horizon(self, after: int) -> int:
         """The last `log_seq` beyond `after` that any table holds; `after` for none."""

@@ -256,7 +256,9 @@ class LmdbLog:
             items = list(pack(first, (part for append in stored for part in append.parts)))
             if items:
                 with txn.cursor(self._blocks) as cursor:
-                    cursor.putmulti(items, append=True)
+                    _, added = cursor.putmulti(items, append=True)
+                if added != len(items):  # it passes over a key that is not beyond the last, and says nothing
+                    raise LogFailed(detail="the log has rows beyond its end")
         self._has_grown(seq - 1)
         return outcomes
 

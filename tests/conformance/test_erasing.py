@@ -39,7 +39,7 @@ def order(project: str, who: str) -> Rows:
 def write(log: LmdbLog, engine: Engine) -> None:
     """Until the log is empty."""
     guard = StoreGuard(REGION, lambda _: REGION)
-    writer = Writer(log=log, engine=engine, guard=guard, linger=timedelta(), shred_every=timedelta())
+    writer = Writer(log=log, engine=engine, guard=guard, linger=timedelta(), upkeep_every=timedelta())
     writer.start()
     assert writer.flush()
     assert writer.stop(timedelta(seconds=30))

@@ -17,7 +17,7 @@ from storage.analytics.engine import Engine
 from storage.analytics.errors import RowsRefused, StoreFailed, StoreUnavailable, StoreUnforeseen
 from storage.analytics.guard import StoreGuard
 from storage.analytics.readback import ReadBackSink
-from storage.log import Append, Block, Rows, Table
+from storage.log import Append, Block, LogFull, Rows, Table
 from storage.log.blocks import records
 from storage.log.lmdb import LmdbLog
 from tests.support.writer_rows import REGION, event, stored
@@ -134,6 +134,24 @@ async def test_a_row_that_is_there_after_its_failure_is_not_stored_again(
     await written(log, engine, monkeypatch, fault, [event(project, number) for number in range(5)])
     assert await stored(engine, project) == names(range(5))
     assert log.dead_letters() == []
+
+
+async def test_rows_whose_cursor_can_not_be_moved_are_not_stored_again(
+    engine: Engine, log: LmdbLog, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the store, and on a full disk the log can't forget them."""
+    commit, failures = LmdbLog.commit, iter([LogFull(), LogFull()])
+
+    def full(self: LmdbLog, seq: int, *, erased: bool = False) -> None:
+        if error := next(failures, None):
+            raise error
+        commit(self, seq, erased=erased)
+
+    monkeypatch.setattr(LmdbLog, "commit", full)
+    rows = [event(project, number) for number in range(10)]
+    writer = await written(log, engine, monkeypatch, lambda _: None, rows)
+    assert await stored(engine, project) == names(range(10))
+    assert (writer.stats().rows, writer.stats().failures) == (10, 2)
 
 
 @pytest.mark.parametrize(

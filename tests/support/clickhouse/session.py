@@ -22,6 +22,7 @@ _OUR_ID = "Settings['log_comment']"
 _KILL = re.compile(
     r"\s*KILL\s+QUERY\s+WHERE\s+(?P<which>.*?)(?P<sync>\s+SYNC|\s+ASYNC|)\s*$", re.IGNORECASE | re.DOTALL
 )
+_CHECK = re.compile(r"\s*CHECK\s", re.IGNORECASE)
 _PROCESSES = re.compile(r"\bsystem\.processes\b", re.IGNORECASE)
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*$", re.IGNORECASE)
 
@@ -68,7 +69,7 @@ class Session:
         sql = _PROCESSES.sub(
             f"(SELECT * REPLACE ({_OUR_ID} AS query_id) FROM system.processes)", asked.statement
         )
-        if asked.whole:
+        if asked.whole or _CHECK.match(asked.statement):  # the engine streams no check
             return Answer(format, iter([self._query(sql, format, asked.bound)]))
         return Answer(format, self._stream(sql, format))
 
