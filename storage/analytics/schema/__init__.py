@@ -40,8 +40,8 @@ class Session(Protocol):
 def apply(session: Session, region: str, *, require_room: Callable[[], None] = lambda: None) -> int:
     """Brings the store up to date and answers its version. Raises StoreRefused for another region's store.
 
-    `require_room` raises where the disk is nearly full: the engine may swallow that it could not write a table's
-    definition, and a store with an empty one never opens again (chDB 26.9, measured).
+    `require_room` raises where the disk is nearly full: the engine may swallow that it could not write the
+    definition of a table, and a store with an empty one never opens again (chDB 26.9, measured).
     """
     for statement in _BASE:
         session.command(Template(statement).substitute(durable=DURABLE))
