@@ -111,6 +111,7 @@ async def _org(process: Process) -> None:
         node=process.node(),
         stack=process.stack,
         records=cell.records.orgs,
+        moves=cell.records.moves,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

@@ -12,15 +12,18 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, event, inspect, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from mesh.errors import Unavailable
+from mesh.errors import CrossingRefused, SankofaError, Unavailable
+from sankofa.residency.v1.error_pb2 import ErrorReason
 
 _log = logging.getLogger(__name__)
 
 WRITE = {"sankofa_begin": "BEGIN IMMEDIATE"}
 """Execution options of a writing transaction: SQLite's takes the lock at its start, or it may deadlock."""
+ORG_FENCED, ORG_GONE, ACCOUNT_FENCED = "fenced: org moving", "fenced: org moved", "fenced: account moved"
+"""What the triggers of a fence say (storage/records/moves/fences.py)."""
 _MIGRATION_LOCK = 0x5A6E6B6F
 """PostgreSQL's advisory lock that lets one of several starting processes migrate."""
 _PRAGMAS = (
@@ -53,12 +56,27 @@ async def open_database(url: str, *, schema: Path) -> AsyncEngine:
 
 @asynccontextmanager
 async def driver_errors() -> AsyncIterator[None]:
-    """What a driver raises becomes Unavailable; its text may hold values and goes nowhere."""
+    """What a driver raises becomes Unavailable; its text may hold values and goes nowhere.
+
+    What a fence refuses is no fault of the driver: ORG_MOVING, ORG_MOVED, ACCOUNT_MOVED.
+    """
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
+        if isinstance(error, DBAPIError) and (refusal := _fenced(str(error.orig))) is not None:
+            raise refusal from None
         _log.error("the database did not do its work: %s", type(error).__name__)
         raise Unavailable from None
+
+
+def _fenced(text: str) -> SankofaError | None:
+    if ORG_FENCED in text:
+        return Unavailable(ErrorReason.ERROR_REASON_ORG_MOVING)
+    if ORG_GONE in text:
+        return CrossingRefused(ErrorReason.ERROR_REASON_ORG_MOVED)
+    if ACCOUNT_FENCED in text:
+        return CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
+    return None
 
 
 def _create(url: str) -> AsyncEngine:

@@ -23,7 +23,10 @@ from services.org.passwords import Passwords
 from services.org.reconcile import Reconciler
 from services.org.service import OrgServicer
 from services.org.signal import ChangeSignal
+from services.org.transfer import build_transfer
+from services.org.transfer.words import Reached, nothing
 from storage.records.orgs import OrgRecords
+from storage.records.records import Moves
 
 
 async def build(
@@ -36,8 +39,10 @@ async def build(
     publisher: RegistryPublisher,
     signer: RowSigner,
     hints: LoginHints,
+    moves: Moves,
+    reached: Reached = nothing,
 ) -> list[Service]:
-    """Wires the service, announces the region's own rows and starts the reconciliation."""
+    """Wires the services, announces the region's own rows and starts the reconciliation."""
     changes = ChangeSignal()
     orgs = Orgs(
         region=node.region,
@@ -62,9 +67,23 @@ async def build(
         every_s=config.reconcile_every_s,
     )
     background(reconciler.run(), name="org reconciler", stack=stack)
+    transfer = build_transfer(
+        node=node,
+        stack=stack,
+        orgs=orgs,
+        moves=moves,
+        directory=directory,
+        publisher=publisher,
+        signer=signer,
+        hints=hints,
+        changes=changes,
+        patience=config.assign_patience,
+        reached=reached,
+    )
     access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
     services = org_pb2.DESCRIPTOR.services_by_name
     return [
+        *transfer,
         Service(
             add_OrgServiceServicer_to_server,
             OrgServicer(region=node.region, orgs=orgs),

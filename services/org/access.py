@@ -29,13 +29,15 @@ class AccessServicer(AccessServiceServicer):
         if current().caller.region != request.project_region:
             raise CrossingRefused
         # Counted before the records are read: a change in between ends the next wait at once.
-        seen = self._changes.count
+        seen, beginning = self._changes.count, self._changes.beginning
         access = await self._records.access(request.project_region, after_seq=None)
         for message in _messages(access):
             yield message
         yield WatchResponse(complete=True, epoch=access.seq)
         while True:
             await self._changes.wait_beyond(seen, self._heartbeat_s)
+            if self._changes.beginning != beginning:
+                return  # whoever watches comes again, and hears the whole list
             seen, after = self._changes.count, access.seq
             access = await self._records.access(request.project_region, after_seq=after)
             for message in list(_messages(access)) or [WatchResponse()]:

@@ -21,6 +21,14 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     heartbeat_s: float = 5.0
     """Between two messages of an access feed without changes, seconds. The receivers' lease is 60 s."""
 
+    assign_patience_s: float = 30.0
+    """How long an organisation may be read-only until a reassignment that is stuck is given up, seconds."""
+
+    @property
+    def assign_patience(self) -> timedelta:
+        """Before a reassignment is given up."""
+        return timedelta(seconds=self.assign_patience_s)
+
     @property
     def token_lifetime(self) -> timedelta:
         """Of a user's token."""

@@ -10,7 +10,15 @@ from datetime import timedelta
 from typing import Protocol
 
 from mesh.directory import Directory
-from mesh.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from mesh.errors import (
+    Conflict,
+    CrossingRefused,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
 from mesh.plans import MOST_RETENTION_DAYS, TERMS, Plan, is_plan, require_retention, retention_days
@@ -46,6 +54,9 @@ class OwnDirectory(Directory, Protocol):
 
     async def put_own_rows(self, rows: Sequence[SignedRow]) -> None:
         """Takes rows of this region."""
+
+    async def apply(self, rows: Sequence[SignedRow]) -> int:
+        """Takes verified rows of any region, before the registry's feed brings them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ class Orgs:
     async def announce(self) -> None:
         """At start: the directory learns this region's signer, token key and organisations."""
         rows = [jwt_key_row(self._region, self._token_key)]
-        rows += [org_row(self._region, org) for org in await self._records.orgs()]
+        rows += await self._records.org_rows()
         signed = [self._signer.signer_row(), *(self._signer.sign(row) for row in rows)]
         await self._directory.put_own_rows(signed)
         self._publisher.wake()
@@ -147,6 +158,8 @@ class Orgs:
     async def log_in(self, email: str, password: str) -> Session:
         """Raises Unauthenticated(LOGIN_FAILED), as fast for an unknown e-mail as for a wrong password."""
         account = await self._records.account(normalise(email)) if len(email) <= MAX_EMAIL else None
+        if await self._records.departed(self._hints.hint(email)):
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
         stored = None if account is None else account.password_hash
         known = await self._passwords.verify(stored, password[: MAX_PASSWORD + 1])
         if account is None or not known:
@@ -157,7 +170,7 @@ class Orgs:
         """The caller's organisations here, as far as the token's issuer may vouch for them."""
         claims = verify(token, directory=self._directory, audience=USER)
         every = await self._records.memberships(claims.subject)
-        return [member for member in every if claims.issuer_region in (self._region, member.home_region)]
+        return [each for each in every if claims.issuer_region in self._vouching(each.org.org_id, each)]
 
     async def projects(self, token: str | None, org_id: str) -> OrgProjects:
         """The projects of an organisation that the caller may see."""
@@ -168,7 +181,7 @@ class Orgs:
 
     async def residency(self, token: str | None, org_id: str) -> OrgProjects:
         """Every project of an organisation, for its Owners. Raises Forbidden."""
-        member = await self._owner(token, org_id)
+        member = await self.owner(token, org_id)
         return OrgProjects(member.org.plan, await self._records.projects(org_id, visible_to=None))
 
     async def authorise_create(self, token: str | None, org_id: str, name: str, region: str) -> Permit:
@@ -181,7 +194,7 @@ class Orgs:
             raise Forbidden
         name = name.strip()
         _require_name("name", name)
-        self._require_open(region)
+        self.require_open(region)
         if member.role < OrgRole.ORG_ROLE_OWNER and region != self._directory.default_region():
             raise Forbidden(detail="only an Owner chooses the region")
         now = self._clock_ms()
@@ -228,7 +241,7 @@ class Orgs:
         The project's region is told by the access feed, as soon as it is there to be told.
         Raises Forbidden (PLAN_REQUIRED too), InvalidInput, NotFound.
         """
-        member = await self._owner(token, org_id)
+        member = await self.owner(token, org_id)
         plan = member.org.plan
         if not 0 <= days <= MOST_RETENTION_DAYS:
             raise InvalidInput(detail=f"retention_days is 1 to {MOST_RETENTION_DAYS}")
@@ -251,18 +264,25 @@ class Orgs:
         member = await self._records.membership(org_id, claims.subject)
         if member is None:
             raise Forbidden
-        if claims.issuer_region not in (self._region, member.home_region):
+        if claims.issuer_region not in self._vouching(org_id, member):
             raise Unauthenticated
         return member
 
-    async def _owner(self, token: str | None, org_id: str) -> Membership:
+    def _vouching(self, org_id: str, member: Membership) -> tuple[str, ...]:
+        """Whose tokens count for a member: their home's, the primary's, and for a while the one before's."""
+        org = self._directory.org(org_id)
+        vouching = () if org is None else org.vouching(self._clock_ms())
+        return (self._region, member.home_region, *vouching)
+
+    async def owner(self, token: str | None, org_id: str) -> Membership:
         """Raises Unauthenticated, and Forbidden for who is not an Owner."""
         member = await self._member(token, org_id)
         if member.role < OrgRole.ORG_ROLE_OWNER:
             raise Forbidden
         return member
 
-    def _require_open(self, region: str) -> None:
+    def require_open(self, region: str) -> None:
+        """Raises InvalidInput (REGION_UNKNOWN), Conflict (REGION_NOT_OPEN), Unavailable."""
         fact = self._directory.region(region)
         if fact is None and not self._directory.regions():
             raise Unavailable

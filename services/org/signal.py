@@ -10,6 +10,8 @@ class ChangeSignal:
 
     def __init__(self) -> None:
         self.count = 0
+        self.beginning = 0
+        """Grows when what was told before may be gone: a feed that began before has to begin anew."""
         self._changed = asyncio.Condition()
 
     async def notify(self) -> None:
@@ -17,6 +19,11 @@ class ChangeSignal:
         async with self._changed:
             self.count += 1
             self._changed.notify_all()
+
+    async def begin_anew(self) -> None:
+        """Something that was told is not this region's to tell any more."""
+        self.beginning += 1
+        await self.notify()
 
     async def wait_beyond(self, seen: int, timeout_s: float) -> None:
         """Waits until `count` is over `seen`, or for `timeout_s` seconds."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.errors import CrossingRefused
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.moves.triggers import ensure_triggers
 from storage.records.tables import store
 from storage.sql import WRITE, driver_errors, open_database
 
@@ -32,6 +33,7 @@ class Database:
         try:
             async with database.write() as connection:
                 await _claim(connection, region)
+                await ensure_triggers(connection)
         except BaseException:
             await database.close()
             raise
@@ -51,6 +53,13 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """All or nothing, on disk at the end of the block. Raises Unavailable."""
         async with driver_errors(), self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def outside_transactions(self) -> AsyncIterator[AsyncConnection]:
+        """For statements that a transaction can't hold. Raises Unavailable."""
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        async with driver_errors(), engine.connect() as connection:
             yield connection
 
     def require_here(self, region: str) -> None:

@@ -10,6 +10,7 @@ from mesh.directory import AccessFact
 from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row
 
 OrgProjectState = Literal["pending", "active", "archived"]
 
@@ -92,6 +93,12 @@ class OrgRecords(Protocol):
 
     async def orgs(self) -> list[OrgRecord]:
         """Every organisation."""
+
+    async def org_rows(self) -> list[Row]:
+        """What the registry is told of every organisation that is here, with how it came here."""
+
+    async def departed(self, hint: str) -> bool:
+        """Whether an account, by its login hint, has another home now, or is about to."""
 
     async def memberships(self, user_id: str) -> list[Membership]:
         """A user's organisations, by name."""

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sankofa.registry.v1.registry_pb2 import Row
+from sankofa.registry.v1.registry_pb2 import LoginHint, Org, Row
 from storage.records.engine import Database
 from storage.records.tables import outbox
 from storage.registry.rules import key_of
@@ -49,6 +49,21 @@ async def enqueue(connection: AsyncConnection, rows: Sequence[Row]) -> None:
             continue
         await connection.execute(delete(outbox).where(outbox.c.name == name))
         await connection.execute(insert(outbox).values(name=name, region=row.region, row=encoded))
+
+
+async def forget_org(connection: AsyncConnection, org_id: str) -> None:
+    """An organisation that is another region's is not this region's to publish again."""
+    await _forget(connection, Row(org=Org(org_id=org_id)))
+
+
+async def forget_hint(connection: AsyncConnection, hint: str) -> None:
+    """Nor is an account."""
+    await _forget(connection, Row(login_hint=LoginHint(hint=hint)))
+
+
+async def _forget(connection: AsyncConnection, row: Row) -> None:
+    name = msgspec.msgpack.encode(key_of(row))
+    await connection.execute(delete(outbox).where(outbox.c.name == name))
 
 
 class SqlOutbox:

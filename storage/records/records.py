@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from storage.records.engine import Database
+from storage.records.moves.accounts import Accounts
+from storage.records.moves.arrivals import Arrivals
+from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_projects import SqlProjectRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What leaves for other regions, and what comes from them."""
+
+    departures: Departures
+    arrivals: Arrivals
+    accounts: Accounts
 
 
 class Records:
@@ -17,6 +31,7 @@ class Records:
         self.orgs = SqlOrgRecords(database)
         self.projects = SqlProjectRecords(database)
         self.outbox = SqlOutbox(database)
+        self.moves = Moves(Departures(database), Arrivals(database), Accounts(database))
 
     @classmethod
     async def open(cls, url: str, *, region: str) -> Records:

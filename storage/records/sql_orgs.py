@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,16 +13,19 @@ from mesh.errors import Conflict
 from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
+from storage.records.moves.fences import departed
 from storage.records.orgs import AccessChanges, Account, Membership, OrgProject, OrgRecord
 from storage.records.outbox import enqueue
-from storage.records.rows import hint_row, jwt_key_row, org_row
+from storage.records.rows import hint_row, jwt_key_row, moved_org_row, org_row
 from storage.records.sql_access import next_seq, read_access, refresh
 from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
     access_rows,
     accounts,
+    fences,
     members,
     org_projects,
     orgs,
@@ -62,9 +65,22 @@ class SqlOrgRecords:
             found = await connection.execute(select(orgs).order_by(orgs.c.created_at))
             return [_org_record(row) for row in found]
 
+    async def org_rows(self) -> list[RegistryRow]:
+        """As OrgRecords says."""
+        here = select(orgs.c.org_id).where(_still_here()).order_by(orgs.c.created_at)
+        async with self._database.read() as connection:
+            ids = (await connection.scalars(here)).all()
+            return [await moved_org_row(connection, self._database.region, org_id) for org_id in ids]
+
+    async def departed(self, hint: str) -> bool:
+        """As OrgRecords says."""
+        async with self._database.read() as connection:
+            return await departed(connection, hint)
+
     async def memberships(self, user_id: str) -> list[Membership]:
         """As OrgRecords says."""
-        query = _memberships().where(members.c.user_id == user_id).order_by(orgs.c.name, orgs.c.org_id)
+        mine = _memberships().where(members.c.user_id == user_id, _still_here())
+        query = mine.order_by(orgs.c.name, orgs.c.org_id)
         async with self._database.read() as connection:
             return [_membership(row) for row in await connection.execute(query)]
 
@@ -198,6 +214,11 @@ async def _insert_account(connection: AsyncConnection, account: Account) -> None
 
 def _memberships() -> Select[Any]:
     return select(orgs, members.c.user_id, members.c.role, members.c.home_region).join_from(members, orgs)
+
+
+def _still_here() -> ColumnElement[bool]:
+    """Not those that have been handed over and are not erased yet."""
+    return orgs.c.org_id.not_in(select(fences.c.subject).where(fences.c.moved))
 
 
 def _membership(row: Row[Any]) -> Membership:

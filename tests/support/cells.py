@@ -28,6 +28,7 @@ from services import ingest, org, region_registry
 from services.ingest import projects
 from services.ingest.config import IngestConfig
 from services.org.config import OrgConfig
+from services.org.transfer.words import nothing
 from services.region_registry.config import CatalogueRegion, RegistryConfig
 from storage.analytics.engine import Engine
 from storage.directory.feed import DirectoryFeed
@@ -108,6 +109,8 @@ class RunningCell:
     clock_ms: Callable[[], int] = wall_ms
     engine: Engine | None = None
     """Where this cell stores events, if it takes any: on an internal port then."""
+    reached: Callable[[str], None] = nothing
+    """Told of each step of a reassignment, at either end."""
     port: int = 0
     internal_port: int = 0
     records: Records = field(init=False)
@@ -141,7 +144,14 @@ class RunningCell:
         wiring = {"node": self.node, "stack": stack, "directory": self.directory}
         shared = {**wiring, "publisher": self.publisher, "signer": signer}
         services = await projects.build(records=self.records.projects, **shared)
-        services += await org.build(config=self.config, records=self.records.orgs, hints=HINTS, **shared)
+        services += await org.build(
+            config=self.config,
+            records=self.records.orgs,
+            moves=self.records.moves,
+            hints=HINTS,
+            reached=self.reached,
+            **shared,
+        )
         if self.engine is not None:
             log = LmdbLog.open(self.folder / "log", max_bytes=64 << 20)
             stack.push_async_callback(asyncio.to_thread, log.close)

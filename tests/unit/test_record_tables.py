@@ -14,6 +14,8 @@ STAYS = {
     "members": "a membership is the organisation's",
     "project_roles": "a role is the organisation's",
     "access_rows": "a role is the organisation's",
+    "departures": "how a region remembers what has left it: ids and times",
+    "arrivals": "how a region remembers what has come to it: ids and times",
 }
 
 

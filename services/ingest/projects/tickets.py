@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 import jwt
 import msgspec
 
-from mesh.directory import AccessFact, Directory
+from mesh.directory import AccessFact, Directory, OrgFact
 from mesh.errors import Forbidden, Unauthenticated, Unavailable
 from mesh.tokens import PROVISION, verify
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -49,16 +50,18 @@ async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: 
     Raises Unavailable where this directory does not come to know the organisation and its region's key.
     """
     kid, said = _unverified(token)
-    primary = await _primary_region(directory, said, kid, wait_s)
+    org = await _organisation(directory, said, kid, wait_s)
     try:
         verify(token, directory=directory, audience=PROVISION)
     except Unauthenticated:
         raise _invalid() from None
-    if said.iss != primary or said.region != region:
+    if said.iss not in org.vouching(_now_ms()) or said.region != region:
         raise _invalid()
     role = cast("ProjectRole", said.role)
-    creator = AccessFact(said.sub, said.project_id, said.org_id, role, said.home_region, said.epoch)
-    return Ticket(primary, said.name, creator, said.retention_days)
+    # The number is the issuer's. Whatever the primary of now has said of this role already is newer.
+    epoch = said.epoch if said.iss == org.primary_region else 0
+    creator = AccessFact(said.sub, said.project_id, said.org_id, role, said.home_region, epoch)
+    return Ticket(org.primary_region, said.name, creator, said.retention_days)
 
 
 def _invalid() -> Forbidden:
@@ -74,12 +77,16 @@ def _unverified(token: str) -> tuple[str, _Claims]:
         raise _invalid() from None
 
 
-async def _primary_region(directory: Directory, said: _Claims, kid: str, wait_s: float) -> str:
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _organisation(directory: Directory, said: _Claims, kid: str, wait_s: float) -> OrgFact:
     deadline = asyncio.get_running_loop().time() + wait_s
     while (org := directory.org(said.org_id)) is None or directory.jwt_key(said.iss, kid) is None:
-        if org is not None and org.primary_region != said.iss:
+        if org is not None and said.iss not in org.vouching(_now_ms()):
             raise _invalid()
         if asyncio.get_running_loop().time() >= deadline:
             raise Unavailable
         await asyncio.sleep(POLL_S)
-    return org.primary_region
+    return org

@@ -8,6 +8,15 @@ from sqlalchemy import Table
 
 from storage.records.tables.accounts import accounts, token_keys
 from storage.records.tables.base import metadata, store
+from storage.records.tables.moves import (
+    account_departures,
+    account_handovers,
+    arrivals,
+    arriving_rows,
+    departures,
+    fences,
+    org_handovers,
+)
 from storage.records.tables.orgs import (
     access_feed,
     access_rows,
@@ -19,10 +28,17 @@ from storage.records.tables.orgs import (
 from storage.records.tables.outbox import outbox
 from storage.records.tables.projects import api_keys, projects
 
-ORG_TABLES: Final[tuple[Table, ...]] = (orgs, members, org_projects, project_roles, access_rows)
+ORG_TABLES: Final[tuple[Table, ...]] = (
+    orgs,
+    org_handovers,
+    members,
+    org_projects,
+    project_roles,
+    access_rows,
+)
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
-ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts,)
+ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers)
 """The same for an account."""
 
 __all__ = [
@@ -30,10 +46,17 @@ __all__ = [
     "ORG_TABLES",
     "access_feed",
     "access_rows",
+    "account_departures",
+    "account_handovers",
     "accounts",
     "api_keys",
+    "arrivals",
+    "arriving_rows",
+    "departures",
+    "fences",
     "members",
     "metadata",
+    "org_handovers",
     "org_projects",
     "orgs",
     "outbox",

@@ -156,10 +156,12 @@ class TakeRequest(_message.Message):
     def __init__(self, grant: _Optional[_Union[_grant_pb2.OrgGrant, _Mapping]] = ..., handover: _Optional[_Union[_registry_pb2.Handover, _Mapping]] = ..., tables: _Optional[_Iterable[_Union[TableDigest, _Mapping]]] = ...) -> None: ...
 
 class TakeResponse(_message.Message):
-    __slots__ = ("row",)
+    __slots__ = ("row", "signer")
     ROW_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
     row: _registry_pb2.SignedRow
-    def __init__(self, row: _Optional[_Union[_registry_pb2.SignedRow, _Mapping]] = ...) -> None: ...
+    signer: _registry_pb2.SignedRow
+    def __init__(self, row: _Optional[_Union[_registry_pb2.SignedRow, _Mapping]] = ..., signer: _Optional[_Union[_registry_pb2.SignedRow, _Mapping]] = ...) -> None: ...
 
 class TakeAccountRequest(_message.Message):
     __slots__ = ("grant", "user_id", "handover", "nonce", "sealed")

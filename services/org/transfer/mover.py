@@ -1,0 +1,273 @@
+"""Drives what leaves this region, step by step. Each step is on disk before the next, and may be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from mesh.errors import Conflict, SankofaError, Unavailable
+from mesh.hints import LoginHints
+from mesh.node import Node
+from mesh.signing import RowSigner, RowVerifier
+from sankofa.org.v1 import transfer_pb2 as pb
+from sankofa.registry.v1.registry_pb2 import Handover
+from services.org.core import OwnDirectory, RegistryPublisher
+from services.org.signal import ChangeSignal
+from services.org.transfer.sending import Sending
+from services.org.transfer.words import Reached, nothing, operation_row
+from storage.records.moves.departures import Departure
+from storage.records.moves.rows import encode
+from storage.records.records import Moves
+
+__all__ = ["Mover", "Reached", "nothing"]
+
+_log = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.1
+LAST_RETRY_S: Final = 2.0
+LOOK_EVERY_S: Final = 5.0
+_IN_FLIGHT: Final = "another operation on the organisation is in flight: wait until it is done"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Mover:
+    """One task for each departure. `patience`: how long one may be fenced before it is given up."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        moves: Moves,
+        directory: OwnDirectory,
+        publisher: RegistryPublisher,
+        signer: RowSigner,
+        verifier: RowVerifier,
+        hints: LoginHints,
+        changes: ChangeSignal,
+        patience: timedelta,
+        reached: Reached,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._node = node
+        self._departures, self._accounts = moves.departures, moves.accounts
+        self._directory = directory
+        self._publisher = publisher
+        self._signer, self._verifier = signer, verifier
+        self._hints = hints
+        self._changes = changes
+        self._patience_ms = int(patience / timedelta(milliseconds=1))
+        self._reached = reached
+        self._clock_ms = clock_ms
+        self._due = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._steps: Mapping[int, Callable[[Departure, Sending], Awaitable[None]]] = {
+            pb.ASSIGNMENT_STEP_CLAIMING: self._claim,
+            pb.ASSIGNMENT_STEP_FENCED: self._copy,
+            pb.ASSIGNMENT_STEP_COPIED: self._hand_over,
+            pb.ASSIGNMENT_STEP_HANDED_OVER: self._switch,
+            pb.ASSIGNMENT_STEP_SWITCHED: self._move_accounts,
+            pb.ASSIGNMENT_STEP_ACCOUNTS_MOVED: self._erase,
+            pb.ASSIGNMENT_STEP_ERASED: self._finish,
+            pb.ASSIGNMENT_STEP_ABANDONED: self._release,
+        }
+
+    async def run(self) -> None:
+        """Runs until cancelled: goes on with what is under way, and begins what is asked for."""
+        driven: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._due.clear()
+                try:
+                    for departure in await self._departures.unfinished():
+                        task = driven.get(departure.operation_id)
+                        if task is None or task.done():
+                            driven[departure.operation_id] = tasks.create_task(self._drive(departure))
+                except SankofaError as error:
+                    _log.warning("departures are looked at again later: %s", error)
+                try:
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await self._due.wait()
+                except TimeoutError:
+                    continue
+
+    def wake(self) -> None:
+        """Says that there is a new departure."""
+        self._due.set()
+
+    async def until(self, operation_id: str, timeout_s: float) -> Departure:
+        """Waits until one is beyond its claim, or for a while; as it is then."""
+        departure = await self._departures.find(operation_id)
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                while departure.step == pb.ASSIGNMENT_STEP_CLAIMING:
+                    await self._moved.wait()
+                    departure = await self._departures.find(operation_id)
+        except TimeoutError:
+            pass
+        return departure
+
+    async def _drive(self, departure: Departure) -> None:
+        """Steps until the end. Whoever is away is asked again after 0.1 s, doubling to 2 s."""
+        retry_s = FIRST_RETRY_S
+        async with self._node.channel(departure.to_region, self._address(departure.to_region)) as channel:
+            sending = Sending(
+                departure=departure,
+                source=self._node.credentials.identity,
+                signer=self._signer,
+                verifier=self._verifier,
+                channel=channel,
+            )
+            while not departure.ended:
+                try:
+                    await self._steps[departure.step](departure, sending)
+                    retry_s = FIRST_RETRY_S
+                except SankofaError as error:
+                    _log.info("%s waits at step %d: %s", departure.operation_id, departure.step, error)
+                    if not await self._give_up(departure, error):
+                        await asyncio.sleep(retry_s)
+                        retry_s = min(retry_s * 2, LAST_RETRY_S)
+                departure = await self._departures.find(departure.operation_id)
+                sending.follow(departure)
+                async with self._moved:
+                    self._moved.notify_all()
+
+    async def _claim(self, departure: Departure, sending: Sending) -> None:
+        """The registry lets one operation begin; then nothing of the organisation changes any more."""
+        begun = departure.begun_at_ms
+        row = operation_row(
+            self._node.region, departure.org_id, departure.operation_id, begun, finished=False
+        )
+        try:
+            await self._publisher.put([row])
+        except Conflict:
+            await self._departures.abandon(departure, _IN_FLIGHT)
+            return
+        self._reached("claimed")
+        await self._departures.fence(departure, self._clock_ms())
+        self._reached("fenced")
+
+    async def _copy(self, departure: Departure, sending: Sending) -> None:
+        """From the beginning, whatever was copied before: it takes less than finding out."""
+        rows = await self._send(departure, sending)
+        await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_COPIED, rows=rows)
+        self._reached("copied")
+
+    async def _send(self, departure: Departure, sending: Sending) -> int:
+        await sending.begin()
+        cursor = rows = 0
+        async with self._departures.bodies(departure.org_id) as bodies:
+            async for body in bodies:
+                cursor, rows = cursor + 1, rows + len(body.rows)
+                await sending.put(cursor, encode(body))
+                self._reached("copying")
+        return rows
+
+    async def _hand_over(self, departure: Departure, sending: Sending) -> None:
+        """Compares; then gives the organisation away, by a word that is on disk before it is sent."""
+        tables = await self._departures.digests(departure)
+        differing = await sending.verify(tables)
+        if differing:
+            _log.warning("%s: %s differ: they are copied again", departure.operation_id, ", ".join(differing))
+            await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_FENCED)
+            raise Unavailable
+        self._reached("verified")
+        word = self._word(departure.to_region, departure.epoch, org_id=departure.org_id)
+        await self._departures.hand_over(departure, word.SerializeToString(deterministic=True), tables)
+        self._reached("handed over")
+
+    async def _switch(self, departure: Departure, sending: Sending) -> None:
+        """The new region takes it, and tells the registry. From here on this region sends everybody there."""
+        word = Handover.FromString(departure.word)
+        try:
+            row = await sending.take(word, departure.tables)
+        except Conflict:
+            await self._send(departure, sending)  # it has lost what it had: all of it is still here
+            row = await sending.take(word, departure.tables)
+        self._reached("taken")
+        await self._directory.apply([row])
+        now = self._clock_ms()
+        await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_SWITCHED, switched_at=now)
+        self._reached("switched")
+
+    async def _move_accounts(self, departure: Departure, sending: Sending) -> None:
+        """Each account by itself: log-ins of one wait for as long as that takes."""
+        for leaving in await self._accounts.going_with(departure.org_id):
+            hint = self._hints.hint(leaving.email)
+            word = self._word(departure.to_region, leaving.epoch, login_hint=hint)
+            word = await self._accounts.hand_over(leaving, departure.operation_id, hint, word)
+            self._reached("account handed over")
+            await sending.take_account(leaving.user_id, word, await self._accounts.rows(leaving.user_id))
+            self._reached("account taken")
+            await self._accounts.erase(leaving.user_id, departure.operation_id)
+            self._reached("account erased")
+        await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ACCOUNTS_MOVED)
+        self._reached("accounts moved")
+
+    async def _erase(self, departure: Departure, sending: Sending) -> None:
+        """Nothing is left in the tables, nor in the file. The access feeds begin anew, without its rows."""
+        left = await self._departures.erase(departure)
+        if any(each.rows for each in left):
+            raise Unavailable
+        await self._accounts.leave_nothing()
+        await self._changes.begin_anew()
+        await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ERASED)
+        self._reached("erased")
+
+    async def _finish(self, departure: Departure, sending: Sending) -> None:
+        """The new region lets another operation begin."""
+        await sending.finish(await self._departures.left(departure))
+        self._reached("finished")
+        step, now = pb.ASSIGNMENT_STEP_DONE, self._clock_ms()
+        await self._departures.reach(departure.operation_id, step, finished_at=now)
+
+    async def _release(self, departure: Departure, sending: Sending) -> None:
+        """What was given up is forgotten by the others as well."""
+        if departure.fenced_at_ms:
+            await sending.abandon()
+        if departure.reason != _IN_FLIGHT:
+            await self._publisher.put(
+                [
+                    operation_row(
+                        self._node.region,
+                        departure.org_id,
+                        departure.operation_id,
+                        departure.begun_at_ms,
+                        finished=True,
+                    )
+                ]
+            )
+        await self._departures.end(departure.operation_id, self._clock_ms())
+
+    async def _give_up(self, departure: Departure, error: SankofaError) -> bool:
+        """Before the handover, where the other region does not come back in time, or will not have it."""
+        now = await self._departures.find(departure.operation_id)
+        if now.step == pb.ASSIGNMENT_STEP_ABANDONED:
+            return False
+        fenced_ms = self._clock_ms() - now.fenced_at_ms if now.fenced_at_ms else 0
+        if now.handed_over or fenced_ms < self._patience_ms:
+            await self._departures.explain(departure.operation_id, error.public_text)
+            return False
+        _log.warning("%s is given up: %s", departure.operation_id, error)
+        await self._departures.abandon(now, f"{departure.to_region} did not take it: {error.public_text}")
+        return True
+
+    def _word(self, to_region: str, epoch: int, **subject: str) -> Handover:
+        unsigned = Handover(
+            from_region=self._node.region,
+            to_region=to_region,
+            epoch=epoch,
+            at_unix_ms=self._clock_ms(),
+            **subject,  # type: ignore[arg-type]
+        )
+        return self._signer.sign_handover(unsigned)
+
+    def _address(self, region: str) -> str:
+        fact = self._directory.region(region)
+        return "" if fact is None else fact.org_at

@@ -1,0 +1,127 @@
+"""Accounts that go with an organisation: those whose only membership it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sankofa.registry.v1.registry_pb2 import Handover, Row
+from storage.records.engine import Database
+from storage.records.moves import fences
+from storage.records.moves.erasing import leave_nothing
+from storage.records.moves.fences import ACCOUNT
+from storage.records.moves.rows import bodies, decode, encode, erase, store
+from storage.records.outbox import enqueue, forget_hint
+from storage.records.rows import hint_row, words_of
+from storage.records.sql_access import refresh
+from storage.records.tables import (
+    ACCOUNT_TABLES,
+    account_departures,
+    account_handovers,
+    accounts,
+    departures,
+    members,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An account that leaves. `epoch` is the one that begins with it."""
+
+    user_id: str
+    email: str
+    epoch: int
+
+
+class Accounts:
+    """Both halves: what leaves, and what has come. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def going_with(self, org_id: str) -> list[Leaving]:
+        """The accounts at home here whose owners are members of this organisation and of no other.
+
+        Whoever is a member elsewhere as well keeps their home, which those organisations know; but not one
+        that has been given away already.
+        """
+        of_org = select(members.c.user_id).where(members.c.org_id == org_id)
+        others = members.alias()
+        elsewhere = [exists().where(others.c.user_id == accounts.c.user_id, others.c.org_id != org_id)]
+        for table in ACCOUNT_TABLES:
+            if "org_id" in table.columns:
+                other = table.c.user_id == accounts.c.user_id, table.c.org_id != org_id
+                elsewhere.append(exists().where(*other))
+        given = select(account_departures.c.account_id)
+        stays = or_(*elsewhere) & accounts.c.user_id.not_in(given)
+        query = select(accounts.c.user_id, accounts.c.email).where(accounts.c.user_id.in_(of_org), ~stays)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.order_by(accounts.c.user_id))).all()
+            return [
+                Leaving(row.user_id, row.email, 2 + await _moves(connection, row.user_id)) for row in found
+            ]
+
+    async def hand_over(self, leaving: Leaving, operation_id: str, hint: str, word: Handover) -> Handover:
+        """Gives the account away: there is no way back. A repeat answers the word that was given first."""
+        async with self._database.write() as connection:
+            this = account_departures.c.account_id == leaving.user_id
+            given = await connection.scalar(select(account_departures.c.word).where(this))
+            if given is not None:
+                return Handover.FromString(given)
+            await fences.fence(connection, ACCOUNT, leaving.user_id, word.to_region, hint)
+            await fences.mark_moved(connection, leaving.user_id)
+            await forget_hint(connection, hint)
+            raw = word.SerializeToString(deterministic=True)
+            values = {"account_id": leaving.user_id, "operation_id": operation_id, "word": raw}
+            await connection.execute(insert(account_departures).values(values))
+        return word
+
+    async def rows(self, user_id: str) -> bytes:
+        """Everything of an account, in one message."""
+        async with self._database.read() as connection:
+            every = [encode(body) async for body in bodies(connection, ACCOUNT, user_id)]
+        return msgspec.msgpack.encode(every)
+
+    async def erase(self, user_id: str, operation_id: str) -> None:
+        """Erases it here, once it is there, and counts it."""
+        async with self._database.write() as connection:
+            await fences.let_erase(connection, user_id, erasing=True)
+            await erase(connection, ACCOUNT, user_id)
+            await fences.let_erase(connection, user_id, erasing=False)
+            gone = account_departures.c.account_id == user_id
+            await connection.execute(delete(account_departures).where(gone))
+            counted = update(departures).where(departures.c.operation_id == operation_id)
+            await connection.execute(counted.values(accounts=departures.c.accounts + 1))
+
+    async def leave_nothing(self) -> None:
+        """What was erased leaves the files too."""
+        await leave_nothing(self._database, ACCOUNT)
+
+    async def take(self, user_id: str, word: Handover, raw: bytes) -> Row:
+        """The account is here: its rows, its home in its memberships, its hint. A repeat changes nothing."""
+        region = self._database.region
+        async with self._database.write() as connection:
+            here = await connection.scalar(select(accounts.c.user_id).where(accounts.c.user_id == user_id))
+            if here is None:
+                await fences.unfence(connection, user_id)
+                for body in msgspec.msgpack.decode(raw, type=list[bytes]):
+                    await store(connection, *decode(body, ACCOUNT))
+                kept = {"epoch": word.epoch, "word": word.SerializeToString(deterministic=True)}
+                await connection.execute(insert(account_handovers).values(user_id=user_id, **kept))
+                mine = members.c.user_id == user_id
+                await connection.execute(update(members).where(mine).values(home_region=region))
+                orgs = await connection.scalars(select(members.c.org_id).where(mine))
+                for org_id in orgs.all():
+                    await refresh(connection, org_id)
+            words = await words_of(connection, account_handovers, account_handovers.c.user_id == user_id)
+            row = hint_row(region, word.login_hint, words)
+            await enqueue(connection, [row])
+        return row
+
+
+async def _moves(connection: AsyncConnection, user_id: str) -> int:
+    mine = account_handovers.c.user_id == user_id
+    return len(await words_of(connection, account_handovers, mine))
