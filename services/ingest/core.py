@@ -10,18 +10,23 @@ from msgspec.structs import replace
 
 from mesh.directory import Directory
 from mesh.errors import Conflict, InvalidInput, NotFound
+from mesh.months import month_of
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, Command
 from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.normalise import MOST_TRAITS_OF_A_REQUEST, Origin, alias_row, event_row, person_row
 from services.ingest.user_agent import UserAgents
 from storage.analytics.tables import Environment, seconds, tail
-from storage.log import Append, Once, Rows, Table
+from storage.log import ID_CHARACTERS, Append, Counted, Once, Rows, Table
 
 ENVIRONMENTS: dict[int, Environment] = {
     ENVIRONMENT_LIVE: "live",
     ENVIRONMENT_TEST: "test",
 }
+COUNTED: Environment = "live"
+"""The environment whose events are counted; docs/plans.md."""
+
+_ID = slice(len("evt_"), len("evt_") + ID_CHARACTERS)
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +64,7 @@ class Frame:
         self._user_agents = user_agents
         self._received_at_ms = received_at_ms
         self._received_at = seconds(received_at_ms)
+        self._month = month_of(received_at_ms)
         self._origins: dict[tuple[str, int, str], Origin] = {}
 
     def accept(self, item: AppendItem) -> Accepted:
@@ -74,6 +80,7 @@ class Frame:
         people: list[bytes] = []
         events: list[bytes] = []
         commands: list[Command] = []
+        repeatable: list[str] = []
         traits = 0
         for index, operation in enumerate(operations):
             kind = operation.WhichOneof("kind")
@@ -81,6 +88,8 @@ class Frame:
                 event, command = event_row(operation.track, origin, index)
                 if event is not None:
                     events.append(tail(event))
+                    if event.event_id:
+                        repeatable.append(event.id[_ID])
                 if command is not None:
                     commands.append(command)
             elif kind == "people":
@@ -98,7 +107,10 @@ class Frame:
                 raise InvalidInput(ErrorReason.ERROR_REASON_UNKNOWN_OPERATION_TYPE)
         named = ((Table.ALIASES, aliases), (Table.PEOPLE, people), (Table.EVENTS, events))
         parts = [Rows(table, origin.project_id, rows) for table, rows in named if rows]
-        append = Append(parts, once) if parts else None
+        counted = None
+        if events and origin.environment == COUNTED:
+            counted = Counted(origin.project_id, self._month, len(events), repeatable)
+        append = Append(parts, once, counted) if parts else None
         discarded = len(operations) - len(events) - len(people) - len(aliases)
         return Accepted(append, len(events), len(people), len(aliases), discarded, commands)
 

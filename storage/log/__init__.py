@@ -6,14 +6,17 @@ what a row means: a row is a table, the project it belongs to, and bytes that ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import msgspec
 
 from mesh.errors import Conflict, SankofaError, Unavailable
 from sankofa.residency.v1.error_pb2 import ErrorReason
+
+ID_CHARACTERS: Final = 10
+"""Of an id, for counting it once: 59 bits, so that one new event of 10^12 is taken for a repetition."""
 
 
 class Table(Enum):
@@ -47,11 +50,24 @@ class Once(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
 
 
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """Live events that an append adds to a project's month (202611 is November 2026, UTC); see usage.py.
+
+    `ids`: ID_CHARACTERS of the row's id for each of them that has an id of the client's, and may come again.
+    """
+
+    project_id: str
+    month: int
+    events: int
+    ids: Sequence[str] = ()
+
+
 class Append(msgspec.Struct, frozen=True, gc=False):
-    """What is stored whole or not at all: at least one row."""
+    """What is stored whole or not at all: at least one row. `counted` is counted with it, once."""
 
     parts: Sequence[Rows]
     once: Once | None = None
+    counted: Counted | None = None
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -132,6 +148,10 @@ class DurableLog(Protocol):
         A repetition (equal `once` within 24 hours) is stored already and not stored again. Answers LogFull
         and KeyReused; raises LogFailed where nothing was stored. Cancelling it takes nothing back.
         """
+
+    @property
+    def usage(self) -> Mapping[int, Mapping[str, int]]:
+        """Live events by month and project id, each counted in the commit of its row. Read, never changed."""
 
     def read(self, after: int, limit: int) -> list[Block]:
         """Blocks of the rows beyond `after` and the cursor, in order: about `limit` rows."""

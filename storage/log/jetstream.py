@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from mesh.months import month_of
 from storage.log import Append, Block, DeadLetter, LogFailed, LogStats, Outcome, Record
 from storage.log.blocks import only
 from storage.log.codec import key_of, seq_of
@@ -103,6 +104,11 @@ class JetStreamLog:
         """Stores each append whole or not at all, synced, and answers each."""
         return await self._committer.append(appends)
 
+    @property
+    def usage(self) -> Mapping[int, Mapping[str, int]]:
+        """Live events by month and project id."""
+        return self._commits.counts.usage.totals
+
     def read(self, after: int, limit: int) -> list[Block]:
         """Blocks beyond `after`, whole commits at a time."""
         after, last = max(after, self._cursor), self._commits.last
@@ -120,6 +126,7 @@ class JetStreamLog:
         if erased:
             self._call(self._shredder.ask())
         self._call(self._write_cursor(seq))
+        self._call(self._commits.save_usage())
         self._call(self._purge(seq))
 
     def shred(self) -> None:
@@ -224,6 +231,7 @@ class JetStreamLog:
         await self._write_cursor(self._cursor)
         await self._dead.load()
         await self._shredder.load()
+        await self._commits.counts.load(self._commits_from, month_of(self._now_ms()))
 
     async def _read_cursor(self) -> None:
         if stored := await self._link.last(self._streams.state, self._streams.subject("cursor")):

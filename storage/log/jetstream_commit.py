@@ -23,6 +23,8 @@ from storage.log.jetstream_link import Link, Message, WrongLast
 from storage.log.jetstream_once import OnceKeys, again, with_few_keys
 from storage.log.jetstream_places import Places
 from storage.log.jetstream_server import Streams
+from storage.log.jetstream_usage import UsageShards
+from storage.log.usage import Added
 
 OWNER: Final = "Sankofa-Owner"
 FOLLOWS: Final = "Nats-Expected-Last-Sequence"
@@ -35,6 +37,7 @@ _PIECE_BYTES: Final = 4 << 20
 _HEADER_BYTES: Final = 4 << 10
 _MESSAGE_OVERHEAD: Final = 256
 _PAUSE_S: Final = 0.05
+_NOTHING: Final = Added({}, ())
 
 
 class _Plan(NamedTuple):
@@ -42,6 +45,7 @@ class _Plan(NamedTuple):
     messages: list[Message]
     last: int
     keys: int
+    added: Added
 
 
 class Commits:
@@ -64,7 +68,9 @@ class Commits:
         self._number = 0
         self._one_at_a_time = asyncio.Lock()
         self._once = OnceKeys(link=link, streams=streams, bound_bytes=bound_bytes)
+        self.counts = UsageShards(link=link, streams=streams)
         self._unsure = False
+        self._doubtful = _NOTHING
         self._replaced = False
 
     async def take_over(self) -> None:
@@ -76,7 +82,7 @@ class Commits:
                 self.last = max(self.last, piece_of(newest.data).last)
             self._at, self.used_bytes = int(state["last_seq"]), int(state["bytes"])
             try:
-                (opening,) = self._rows([])
+                (opening,) = self._rows([], _NOTHING)
                 opening = opening._replace(headers={OWNER: self.owner})
                 self._at = self.opened_at = await self._link.publish([opening], FOLLOWS, self._at)
                 return
@@ -131,6 +137,10 @@ class Commits:
             if await self._stored(messages):
                 return
 
+    async def save_usage(self) -> None:
+        """Writes down what was counted until now: from then on the commits that say it may go."""
+        await self.counts.save(self.last, self._at)
+
     async def _ready(self) -> None:
         if self._unsure and not self._replaced:
             await self._look_where_it_ends()
@@ -144,6 +154,7 @@ class Commits:
                 plan = await self._plan(appends, mark)
                 if not plan.messages:
                     return plan.outcomes
+                self._doubtful = plan.added
                 try:
                     if await self._stored(plan.messages):
                         break
@@ -185,9 +196,10 @@ class Commits:
                 self._replaced = True
                 return
             rows = await self._link.last(self._streams.rows, self._streams.subject("rows"))
+            self.counts.apply(self._doubtful)
             self._at, self.last = ends, max(self.last, piece_of(rows.data).last if rows else 0)
             self.places.add(self.last, self._at, 0)
-        self._unsure = False
+        self._unsure, self._doubtful = False, _NOTHING
 
     async def _plan(self, appends: Sequence[Append], mark: str) -> _Plan:
         """What to store and what to answer, as the stream is at this place."""
@@ -211,12 +223,13 @@ class Commits:
             stored.append(append)
             seq += sum([len(part.rows) for part in append.parts])
         self._number += 1
+        added = self.counts.usage.added(stored)
         marks = [Message(mark, key_of(self.last + 1), {})] if mark else []
-        messages = [*self._rows(stored), *keys, *marks] if stored else []
-        return _Plan(outcomes, messages, seq - 1, len(keys))
+        messages = [*self._rows(stored, added), *keys, *marks] if stored else []
+        return _Plan(outcomes, messages, seq - 1, len(keys), added)
 
-    def _rows(self, appends: Sequence[Append]) -> list[Message]:
-        pieces = pieces_of(self.last + 1, appends, self._piece_bytes)
+    def _rows(self, appends: Sequence[Append], added: Added) -> list[Message]:
+        pieces = pieces_of(self.last + 1, appends, added, self._piece_bytes)
         return [self._of_rows(piece) for piece in pieces]
 
     def _of_rows(self, body: bytes) -> Message:
@@ -226,6 +239,8 @@ class Commits:
         size = sum([len(message.data) + _MESSAGE_OVERHEAD for message in plan.messages])
         self.used_bytes += size
         self.places.add(plan.last, self._at, size)
+        self.counts.apply(plan.added)
+        self._doubtful = _NOTHING
         with self.grown:
             self.last = plan.last
             self.grown.notify_all()

@@ -21,6 +21,7 @@ _LOG_ID: Final = "sankofa.log_id"
 MONITOR_PORT: Final = 8222
 _MONITOR_S: Final = 5.0
 _OLDEST: Final = (2, 12)
+_STATE_SUBJECTS: Final = (("cursor",), ("erased",), ("dead", "*", "*"), ("usage", "*"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Streams:
         }
         state = {
             "name": self.state,
-            "subjects": [self.subject("cursor"), self.subject("erased"), self.subject("dead", "*", "*")],
+            "subjects": [self.subject(*name) for name in _STATE_SUBJECTS],
             "discard": "new",
             "max_bytes": -1,
             "max_msgs_per_subject": 1,
@@ -123,8 +124,12 @@ async def open_streams(link: Link, streams: Streams, new_id: str) -> str:
             raise LogFailed(
                 detail=f"the NATS streams {streams.rows} and {streams.state} are of different logs"
             )
-        if found["max_bytes"] < wanted["max_bytes"]:
-            await link.ask(f"STREAM.UPDATE.{wanted['name']}", found | {"max_bytes": wanted["max_bytes"]})
+        grown = {
+            "max_bytes": max(found["max_bytes"], wanted["max_bytes"]),
+            "subjects": wanted["subjects"],
+        }
+        if any(found[field] != value for field, value in grown.items()):
+            await link.ask(f"STREAM.UPDATE.{wanted['name']}", found | grown)
     return log_id
 
 
@@ -140,6 +145,8 @@ def check_stream(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         there = found.get(field)
         if field == "placement":
             value, there = value["tags"], (there or {}).get("tags")
+        if field == "subjects" and set(there or ()) <= set(value):
+            continue  # an older version made it: what is missing is added
         if there != value and not (there is None and value in (0, False)):
             raise LogFailed(
                 detail=f"the NATS stream {wanted['name']} has {field} {there!r} instead of {value!r}"

@@ -10,8 +10,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +31,11 @@ from storage.log import (
 from storage.log.blocks import only
 from storage.log.codec import block_of, dead_of, dead_value, key_of, last_of, pack, seq_of, size_of
 from storage.log.committer import Committer
+from storage.log.lmdb_errors import typed_errors
 from storage.log.lmdb_format import bring_up_to_date
 from storage.log.lmdb_once import BYTES_A_KEY, OnceKeys
 from storage.log.lmdb_shred import Shredder
+from storage.log.lmdb_usage import UsageTables
 
 FILL: Final = 0.8
 """Appends stop at this part of the map: on a truly full one even deleting fails (measured)."""
@@ -70,7 +71,8 @@ class LmdbLog:
         self._meta = env.open_db(b"meta")
         self._bound_bytes = int(max_bytes * FILL)
         self._once = OnceKeys(env, now_ms=now_ms, most_bytes=int(self._bound_bytes * KEYS))
-        self._tables = (self._blocks, self._dead, self._meta, *self._once.tables)
+        self._usage = UsageTables(env, now_ms=now_ms, bound_bytes=self._bound_bytes)
+        self._tables = (self._blocks, self._dead, self._meta, *self._once.tables, *self._usage.tables)
         self._shredder = Shredder(env, self._tables)
         self._now_ms = now_ms
         self._page_bytes = int(env.stat()["psize"])
@@ -88,13 +90,18 @@ class LmdbLog:
         """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         size = -(-max_bytes // 4096) * 4096
-        env = lmdb.open(os.fspath(path), map_size=size, max_dbs=8, mode=0o600, readahead=False)
+        env = lmdb.open(os.fspath(path), map_size=size, max_dbs=10, mode=0o600, readahead=False)
         sync_folders([path, path.parent])
         return cls(env=env, max_bytes=size, now_ms=now_ms)
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """Stores each append whole or not at all, synced, and answers each."""
         return await self._committer.append(appends)
+
+    @property
+    def usage(self) -> Mapping[int, Mapping[str, int]]:
+        """Live events by month and project id."""
+        return self._usage.usage.totals
 
     def read(self, after: int, limit: int) -> list[Block]:
         """Blocks beyond `after`. The transaction is closed on return: an open one stops page reuse."""
@@ -117,7 +124,7 @@ class LmdbLog:
 
     def commit(self, seq: int, *, erased: bool = False) -> None:
         """Moves the cursor first, then deletes in steps: what a kill leaves between, `open` removes."""
-        with _typed_errors(), self._env.begin(write=True) as txn:
+        with typed_errors(), self._env.begin(write=True) as txn:
             cursor = self._stored_cursor(txn)
             last = self._last_seq(txn, cursor)
             if not cursor <= seq <= last:
@@ -135,7 +142,7 @@ class LmdbLog:
         with self._env.begin(db=self._meta) as txn:
             asked = txn.get(_ERASED) is not None
         if asked:
-            with _typed_errors():
+            with typed_errors():
                 self._shredder.shred()
                 with self._env.begin(db=self._meta, write=True) as txn:
                     txn.delete(_ERASED)
@@ -158,7 +165,7 @@ class LmdbLog:
     def dead_letter(self, record: Record, reason: str) -> None:
         """Keeps a record that can't be stored, under its own `seq`."""
         value = dead_value(DeadLetter(record, reason, self._now_ms()))
-        with _typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
+        with typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
             txn.put(key_of(record.seq), value, overwrite=False)
 
     def dead_letters(self, after: int = 0) -> list[DeadLetter]:
@@ -170,7 +177,7 @@ class LmdbLog:
     def replay(self, seq: int) -> int | None:
         """Puts a dead letter's row at the end of the log, in the transaction that takes the letter away."""
         key = key_of(seq)
-        with _typed_errors(), self._env.begin(write=True) as txn:
+        with typed_errors(), self._env.begin(write=True) as txn:
             if (value := txn.pop(key, db=self._dead)) is None:
                 return None
             record = dead_of(key, value).record
@@ -185,7 +192,7 @@ class LmdbLog:
 
     def drop(self, seq: int) -> bool:
         """Forgets a dead letter."""
-        with _typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
+        with typed_errors(), self._env.begin(db=self._dead, write=True) as txn:
             return bool(txn.delete(key_of(seq)))
 
     def stats(self) -> LogStats:
@@ -217,15 +224,16 @@ class LmdbLog:
         self._env.close()
 
     def _recover(self) -> tuple[str, int, int]:
-        with _typed_errors():
+        with typed_errors():
             bring_up_to_date(self._env, blocks=self._blocks, meta=self._meta)
-        with _typed_errors(), self._env.begin(db=self._meta, write=True) as txn:
+        with typed_errors(), self._env.begin(db=self._meta, write=True) as txn:
             stored_id = txn.get(_LOG_ID)
             log_id = stored_id.decode() if stored_id else f"log_{secrets.token_hex(8)}"
             if not stored_id:
                 txn.put(_LOG_ID, log_id.encode())
             cursor = self._stored_cursor(txn)
             last = self._last_seq(txn, cursor)
+            self._usage.load(txn)
         self._purge(cursor)
         return log_id, cursor, last
 
@@ -233,10 +241,11 @@ class LmdbLog:
         """One commit for all appends; one that would pass the bound is refused, and the rest goes on."""
         outcomes: list[Outcome] = []
         stored: list[Append] = []
-        with _typed_errors(), self._env.begin(write=True) as txn:
+        with typed_errors(), self._env.begin(write=True) as txn:
             # The numbers come from the file, not from memory: a commit may have failed after it was written,
             # and the writer's thread may have emptied the log and not yet have said where the cursor is.
             first = seq = self._last_seq(txn, self._stored_cursor(txn)) + 1
+            self._usage.load(txn)
             room = self._bound_bytes - self._used_bytes(txn)
             for append in appends:
                 once = append.once
@@ -259,6 +268,8 @@ class LmdbLog:
                     _, added = cursor.putmulti(items, append=True)
                 if added != len(items):  # it passes over a key that is not beyond the last, and says nothing
                     raise LogFailed(detail="the log has rows beyond its end")
+            counts = self._usage.write(txn, first, stored)
+        self._usage.applied(first, counts)
         self._has_grown(seq - 1)
         return outcomes
 
@@ -286,7 +297,7 @@ class LmdbLog:
     def _purge(self, seq: int) -> None:
         more = True
         while more:
-            with _typed_errors(), self._env.begin(write=True) as txn:
+            with typed_errors(), self._env.begin(write=True) as txn:
                 more = self._delete_step(txn, seq)
 
     def _delete_step(self, txn: lmdb.Transaction[bytes], seq: int) -> bool:
@@ -299,14 +310,3 @@ class LmdbLog:
                 cursor.delete()
                 left = bool(cursor.key())
             return left
-
-
-@contextmanager
-def _typed_errors() -> Iterator[None]:
-    """Turns the driver's errors into ours: no space is LogFull, the rest LogFailed."""
-    try:
-        yield
-    except (lmdb.MapFullError, lmdb.TxnFullError, lmdb.DiskError) as error:
-        raise LogFull from error
-    except lmdb.Error as error:
-        raise LogFailed(detail="the log could not be committed") from error
