@@ -80,6 +80,7 @@ async def _ingest(process: Process) -> None:
         data_dir=process.data_dir,
         records=cell.records_file,
         compressed=(cell.analytics_dir,) if cell.embedded else (),
+        budgets=cell.records.budgets,
         gauges=process.gauges,
     )
     every_s = config.retention_look_s
@@ -112,6 +113,7 @@ async def _org(process: Process) -> None:
         stack=process.stack,
         records=cell.records.orgs,
         moves=cell.records.moves,
+        plans=cell.records.plans,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

@@ -209,6 +209,7 @@ TABLE: dict[int, Wire] = {
         ),
         ("PLAN_REQUIRED", Forbidden, _DENIED, 403, "plan_required"),
         ("QUOTA_EXCEEDED", RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, 429, _NO_MORE),
+        ("QUOTA_UNKNOWN", Unavailable, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, _BUSY),
         ("PLAN_TOO_SMALL", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The plan is too small"),
         ("PROJECT_ARCHIVED", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "The project is archived"),
         (

@@ -20,6 +20,13 @@ Plan = Literal["hobby", "pro", "growth", "enterprise"]
 MOST_RETENTION_DAYS: Final = 65_535
 """All that an event can carry."""
 
+SMALLEST_LEASE: Final = 1_000
+LARGEST_LEASE: Final = 10_000
+"""Events that a project's region is lent at a time, while there are as many; the larger of a busy one."""
+
+FIRST_BUDGET: Final = LARGEST_LEASE
+"""What a project may count in a month before its primary region has said anything about it."""
+
 
 class OverQuota(Enum):
     """What happens to events past the month's quota."""

@@ -33,8 +33,9 @@ from services.ingest.core import Normaliser
 from services.ingest.dead_letters import DeadLetterService
 from services.ingest.erasure import ErasureService
 from services.ingest.ledger import AuditService, Counters, LedgerService
+from services.ingest.quota import build as build_quota
 from services.ingest.rate import Budgets, RateService
-from services.ingest.service import IngestService
+from services.ingest.service import Appender, IngestService
 from services.ingest.sweep import SweepService
 from services.ingest.telemetry import SpanBuffer, TraceReceiver
 from services.ingest.user_agent import UserAgents
@@ -44,6 +45,7 @@ from storage.analytics.guard import StoreGuard
 from storage.analytics.telemetry import TelemetryStore
 from storage.directory.reader import DirectoryReader
 from storage.log import DurableLog
+from storage.records.budgets import BudgetRecords
 
 
 async def build(
@@ -57,13 +59,15 @@ async def build(
     data_dir: Path,
     records: Path | None = None,
     compressed: tuple[Path, ...] = (),
+    budgets: BudgetRecords | None = None,
     gauges: list[Gauges] | None = None,
     rate_clock: Callable[[], float] = time.monotonic,
 ) -> list[Service]:
     """Ingest on stores that are open and stay open until `stack` has closed what this pushes on it.
 
     `data_dir` is the region's folder, `records` its SQLite file if it has one, `compressed` the folders of
-    the analytics store, which a sweep queries instead of reading their files. Adds its own to `gauges`.
+    the analytics store, which a sweep queries instead of reading their files. `budgets` keeps what primary
+    regions lend; None: events are counted, and none is refused for it. Adds its own to `gauges`.
     """
     admission = LogAdmission(log=log, project_share=config.project_share)
     writer = Writer(
@@ -94,10 +98,22 @@ async def build(
         engine=engine, log=log, directory=directory, records=records, data_dir=data_dir, compressed=compressed
     )
     audit = AuditService(region=node.region, counters=counters, spans=spans, store=store)
-    budgets = Budgets(clock=rate_clock)
-    ingest = IngestService(log=admission, normaliser=normaliser, max_frames=config.max_frames)
+    rates = Budgets(clock=rate_clock)
+    appender: Appender = admission
+    if budgets is not None:
+        appender = await build_quota(
+            node=node,
+            stack=stack,
+            log=log,
+            behind=admission,
+            directory=directory,
+            records=budgets,
+            ask_every_s=config.usage_every_s,
+            gauges=gauges,
+        )
+    ingest = IngestService(log=appender, normaliser=normaliser, max_frames=config.max_frames)
     if gauges is not None:
-        gauges += [ingest.gauges, admission.gauges, budgets.gauges, writer.gauges]
+        gauges += [ingest.gauges, admission.gauges, rates.gauges, writer.gauges]
     ours, otlp = ledger_pb2.DESCRIPTOR.services_by_name, trace_service_pb2.DESCRIPTOR.services_by_name
     return [
         Service(
@@ -107,7 +123,7 @@ async def build(
         ),
         Service(
             add_RateServiceServicer_to_server,
-            RateService(budgets=budgets),
+            RateService(budgets=rates),
             rate_pb2.DESCRIPTOR.services_by_name["RateService"],
         ),
         Service(

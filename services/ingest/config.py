@@ -36,5 +36,8 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     with the next one. It rewrites the parts that hold them, so all changes of that time share it.
     """
 
+    usage_every_s: float = 2.0
+    """How old the count of live events may be that an organisation's primary region has, seconds."""
+
     ledger_flush_ms: int = 1_000
     """Time between two inserts of ledger counters, milliseconds."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import grpc
 
 from mesh.context import current
-from mesh.errors import SankofaError, Unavailable
+from mesh.errors import RateLimited, SankofaError, Unavailable
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -89,7 +89,7 @@ def _read(reader: Frame, item: AppendItem) -> Accepted | ErrorReason:
 def _result(item: AppendItem, outcome: Accepted | ErrorReason, stored: Outcome) -> AppendResult:
     """What has nothing to store is answered whatever the log said."""
     if isinstance(stored, SankofaError):
-        later_s = stored.retry_after_s if isinstance(stored, Unavailable) else 0
+        later_s = stored.retry_after_s if isinstance(stored, Unavailable | RateLimited) else 0
         return AppendResult(request_id=item.request_id, error=stored.reason, retry_after_s=later_s)
     if not isinstance(outcome, Accepted):
         return AppendResult(request_id=item.request_id, error=outcome)

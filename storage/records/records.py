@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.records.budgets import SqlBudgetRecords
 from storage.records.engine import Database
 from storage.records.moves.accounts import Accounts
 from storage.records.moves.arrivals import Arrivals
 from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
 from storage.records.sql_orgs import SqlOrgRecords
+from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
 
 
@@ -30,6 +32,8 @@ class Records:
         self.region = database.region
         self.orgs = SqlOrgRecords(database)
         self.projects = SqlProjectRecords(database)
+        self.plans = SqlPlanRecords(database)
+        self.budgets = SqlBudgetRecords(database)
         self.outbox = SqlOutbox(database)
         self.moves = Moves(Departures(database), Arrivals(database), Accounts(database))
 

@@ -118,6 +118,7 @@ class RunningCell:
     publisher: Publisher = field(init=False)
     feed: DirectoryFeed = field(init=False)
     node: Node = field(init=False)
+    log: LmdbLog = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def start(self) -> None:
@@ -148,15 +149,21 @@ class RunningCell:
             config=self.config,
             records=self.records.orgs,
             moves=self.records.moves,
+            plans=self.records.plans,
             hints=HINTS,
             reached=self.reached,
             **shared,
         )
         if self.engine is not None:
-            log = LmdbLog.open(self.folder / "log", max_bytes=64 << 20)
+            log = self.log = LmdbLog.open(self.folder / "log", max_bytes=64 << 20)
             stack.push_async_callback(asyncio.to_thread, log.close)
-            config = IngestConfig(writer_linger_ms=10)
-            stores = {"log": log, "engine": self.engine, "data_dir": self.folder}
+            config = IngestConfig(writer_linger_ms=10, usage_every_s=0.2)
+            stores = {
+                "log": log,
+                "engine": self.engine,
+                "data_dir": self.folder,
+                "budgets": self.records.budgets,
+            }
             services += await ingest.build(config=config, **stores, **wiring)
         server = MeshServer(
             credentials=self.node.credentials,
@@ -223,10 +230,19 @@ class RunningCell:
 class Cells:
     """A mesh of cells and their registry. One region of its catalogue, af-south-1, is on the roadmap."""
 
-    def __init__(self, pki: Path, folder: Path, regions: tuple[str, ...], config: OrgConfig) -> None:
+    def __init__(
+        self,
+        pki: Path,
+        folder: Path,
+        regions: tuple[str, ...],
+        config: OrgConfig,
+        *,
+        engine: Engine | None = None,
+    ) -> None:
         self.registry = RunningRegistry(pki, folder)
         self.of = {
-            region: RunningCell(pki, folder / region, region, self.registry, config) for region in regions
+            region: RunningCell(pki, folder / region, region, self.registry, config, engine=engine)
+            for region in regions
         }
 
     async def __aenter__(self) -> Cells:

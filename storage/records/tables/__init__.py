@@ -26,6 +26,7 @@ from storage.records.tables.orgs import (
     project_roles,
 )
 from storage.records.tables.outbox import outbox
+from storage.records.tables.plans import event_budgets, plan_changes, usage
 from storage.records.tables.projects import api_keys, projects
 
 ORG_TABLES: Final[tuple[Table, ...]] = (
@@ -35,6 +36,8 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     org_projects,
     project_roles,
     access_rows,
+    usage,
+    plan_changes,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
@@ -54,14 +57,17 @@ __all__ = [
     "arriving_rows",
     "departures",
     "fences",
+    "event_budgets",
     "members",
     "metadata",
     "org_handovers",
     "org_projects",
     "orgs",
     "outbox",
+    "plan_changes",
     "project_roles",
     "projects",
     "store",
     "token_keys",
+    "usage",
 ]

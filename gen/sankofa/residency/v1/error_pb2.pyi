@@ -65,6 +65,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_PLAN_REQUIRED: _ClassVar[ErrorReason]
     ERROR_REASON_QUOTA_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_PLAN_TOO_SMALL: _ClassVar[ErrorReason]
+    ERROR_REASON_QUOTA_UNKNOWN: _ClassVar[ErrorReason]
     ERROR_REASON_ORG_MOVING: _ClassVar[ErrorReason]
     ERROR_REASON_ORG_MOVED: _ClassVar[ErrorReason]
     ERROR_REASON_OPERATION_IN_FLIGHT: _ClassVar[ErrorReason]
@@ -132,6 +133,7 @@ ERROR_REASON_IDEMPOTENCY_KEY_REUSED: ErrorReason
 ERROR_REASON_PLAN_REQUIRED: ErrorReason
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason
 ERROR_REASON_PLAN_TOO_SMALL: ErrorReason
+ERROR_REASON_QUOTA_UNKNOWN: ErrorReason
 ERROR_REASON_ORG_MOVING: ErrorReason
 ERROR_REASON_ORG_MOVED: ErrorReason
 ERROR_REASON_OPERATION_IN_FLIGHT: ErrorReason

@@ -1,0 +1,121 @@
+"""PlanRecords in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mesh.plans import Plan
+from storage.records.engine import Database
+from storage.records.plans import Lend, Lent, PlanChange, Reported, Usage
+from storage.records.tables import fences, org_projects, orgs, plan_changes, usage
+
+
+class SqlPlanRecords:
+    """Of the organisations whose primary region this is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(
+        self, region: str, reports: Sequence[Reported], *, now_ms: int, lease_ms: int, lend: Lend
+    ) -> list[tuple[Reported, Lent]]:
+        """As PlanRecords says."""
+        answers: list[tuple[Reported, Lent]] = []
+        months: dict[tuple[str, int], dict[str, Usage]] = {}
+        async with self._database.write() as connection:
+            plans = await _plans(connection, {each.org_id for each in reports})
+            theirs = await _projects(connection, region, {each.project_id for each in reports})
+            for each in reports:
+                if each.org_id not in plans or theirs.get(each.project_id) != each.org_id:
+                    continue
+                key = each.org_id, each.month
+                known = months[key] = months.get(key) or await _month(connection, *key)
+                lent = _lent(plans[each.org_id], each, known, now_ms, lend)
+                now = _after(each, known.get(each.project_id), region, lent, now_ms, now_ms + lease_ms)
+                known[each.project_id] = now
+                await _put(connection, each.org_id, now)
+                answers.append((each, lent))
+        return answers
+
+    async def usage(self, org_id: str) -> list[Usage]:
+        """As PlanRecords says."""
+        query = select(usage).where(usage.c.org_id == org_id)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.order_by(usage.c.month.desc(), usage.c.project_id))
+            return [_usage(row) for row in found]
+
+    async def changes(self, org_id: str) -> list[PlanChange]:
+        """As PlanRecords says."""
+        query = select(plan_changes).where(plan_changes.c.org_id == org_id).order_by(plan_changes.c.number)
+        async with self._database.read() as connection:
+            found = await connection.execute(query)
+            return [PlanChange(row.at, row.plan_before, row.plan) for row in found]
+
+
+async def _plans(connection: AsyncConnection, org_ids: set[str]) -> dict[str, Plan]:
+    """Of the organisations that are here and stay, each locked: regions that ask at once are lent in turn."""
+    stays = orgs.c.org_id.not_in(select(fences.c.subject))
+    query = select(orgs.c.org_id, orgs.c.plan).where(orgs.c.org_id.in_(org_ids), stays)
+    found = await connection.execute(query.order_by(orgs.c.org_id).with_for_update(key_share=True))
+    return {row.org_id: row.plan for row in found}
+
+
+async def _projects(connection: AsyncConnection, region: str, project_ids: set[str]) -> dict[str, str]:
+    query = select(org_projects.c.project_id, org_projects.c.org_id)
+    these = query.where(org_projects.c.region == region, org_projects.c.project_id.in_(project_ids))
+    return {row.project_id: row.org_id for row in await connection.execute(these)}
+
+
+async def _month(connection: AsyncConnection, org_id: str, month: int) -> dict[str, Usage]:
+    query = select(usage).where(usage.c.org_id == org_id, usage.c.month == month)
+    return {row.project_id: _usage(row) for row in await connection.execute(query)}
+
+
+def _lent(plan: Plan, report: Reported, known: dict[str, Usage], now_ms: int, lend: Lend) -> Lent:
+    others = [one.spoken_for(now_ms) for name, one in known.items() if name != report.project_id]
+    return lend(plan, report, known.get(report.project_id), sum(others))
+
+
+def _after(
+    report: Reported, known: Usage | None, region: str, lent: Lent, now_ms: int, until_ms: int
+) -> Usage:
+    """A total never falls, whatever order reports arrive in."""
+    events = max(report.events, known.events if known else 0)
+    return Usage(report.project_id, report.month, region, events, lent.budget, until_ms, now_ms)
+
+
+async def _put(connection: AsyncConnection, org_id: str, now: Usage) -> None:
+    this = (
+        usage.c.org_id == org_id,
+        usage.c.project_id == now.project_id,
+        usage.c.month == now.month,
+    )
+    await connection.execute(delete(usage).where(*this))
+    await connection.execute(
+        insert(usage).values(
+            org_id=org_id,
+            project_id=now.project_id,
+            month=now.month,
+            region=now.region,
+            events=now.events,
+            budget=now.budget,
+            leased_until=now.leased_until_ms,
+            reported_at=now.reported_at_ms,
+        )
+    )
+
+
+def _usage(row: Row[Any]) -> Usage:
+    return Usage(
+        row.project_id,
+        row.month,
+        row.region,
+        row.events,
+        row.budget,
+        row.leased_until,
+        row.reported_at,
+    )
