@@ -28,8 +28,8 @@ from services.org.signal import ChangeSignal
 from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
 from storage.records.orgs import OrgRecords
-from storage.records.records import Moves
 from storage.records.plans import PlanRecords
+from storage.records.records import Moves
 
 
 async def build(
