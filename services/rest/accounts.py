@@ -66,11 +66,14 @@ class Accounts:
         """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
         body = await read_json(http, Login)
         hint = self._hint_of(body.email)
-        home = await self._cells.home_of(hint)
-        if home is None:
-            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
         request = LoginRequest(hint=hint, email=body.email, password=body.password)
-        signed = await self._cells.call((await self._cells.org(home)).Login, request)
+
+        async def at(home: str) -> LoginResponse:
+            return await self._cells.call((await self._cells.org(home)).Login, request)
+
+        signed = await self._cells.at_home(hint, at)
+        if signed is None:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
         return reply(_session(signed))
 
 

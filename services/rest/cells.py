@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -10,17 +11,19 @@ from google.protobuf.message import Message
 
 from mesh.client import GuardedChannel
 from mesh.directory import Directory, RegionFact
-from mesh.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from mesh.errors import Conflict, CrossingRefused, Forbidden, InvalidInput, NotFound, Unavailable
 from mesh.node import Node
 from mesh.regions import GLOBAL
 from mesh.signing import RowVerifier
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.following import FOLLOW_S, POLL_S, FollowingChannel
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -55,7 +58,28 @@ class Cells:
 
     async def org(self, region: str) -> OrgServiceStub:
         """Accounts and organisations in a region. Raises like `_channel`."""
-        return OrgServiceStub(await self._channel(region, lambda fact: fact.org_at))
+        return OrgServiceStub(await self.orgs_channel(region))
+
+    async def assignments(self, region: str) -> AssignmentServiceStub:
+        """Reassignments of organisations in a region. Raises like `_channel`."""
+        return AssignmentServiceStub(await self.orgs_channel(region))
+
+    async def orgs_channel(self, region: str) -> FollowingChannel:
+        """For stubs of the ORG plane: calls about an organisation follow it. Raises like `_channel`."""
+        return FollowingChannel(await self._org_channel(region), self._primary_channel)
+
+    async def at_home(self, hint: str, ask: Callable[[str], Awaitable[T]]) -> T | None:
+        """Asks the home region of an account, the new one where it is moving; None for no such account."""
+        deadline = asyncio.get_running_loop().time() + FOLLOW_S
+        while (home := await self.home_of(hint)) is not None:
+            try:
+                return await ask(home)
+            except CrossingRefused as error:
+                late = asyncio.get_running_loop().time() >= deadline
+                if error.reason != ErrorReason.ERROR_REASON_ACCOUNT_MOVED or late:
+                    raise
+            await asyncio.sleep(POLL_S)
+        return None
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""
@@ -90,6 +114,16 @@ class Cells:
         """Closes every channel."""
         for channel in {*self._channels.values(), self.internal, self._answers, self._registry}:
             await channel.close()
+
+    async def _org_channel(self, region: str) -> GuardedChannel:
+        return await self._channel(region, lambda fact: fact.org_at)
+
+    async def _primary_channel(self, org_id: str) -> GuardedChannel:
+        """Where an organisation is now. Raises NotFound, and like `_channel`."""
+        fact = self._directory.org(org_id)
+        if fact is None:
+            raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
+        return await self._org_channel(fact.primary_region)
 
     async def _channel(self, region: str, address_of: Callable[[RegionFact], str]) -> GuardedChannel:
         """One of a region's federated ports. Raises 400 for an unknown region, 409 for a closed one, 503."""

@@ -111,6 +111,8 @@ class RunningCell:
     """Where this cell stores events, if it takes any: on an internal port then."""
     reached: Callable[[str], None] = nothing
     """Told of each step of a reassignment, at either end."""
+    records_url: str = ""
+    """Empty: SQLite, in `folder`."""
     port: int = 0
     internal_port: int = 0
     records: Records = field(init=False)
@@ -123,7 +125,8 @@ class RunningCell:
 
     async def start(self) -> None:
         stack = self._stack
-        self.records = await Records.open(f"sqlite+aiosqlite:///{self.folder}/records.db", region=self.region)
+        url = self.records_url or f"sqlite+aiosqlite:///{self.folder}/records.db"
+        self.records = await Records.open(url, region=self.region)
         stack.push_async_callback(self.records.close)
         self.directory = LmdbDirectory.open(
             self.folder / "directory", region=self.region, clock_ms=lambda: self.clock_ms()

@@ -198,7 +198,10 @@ class Mover:
 
     async def _move_accounts(self, departure: Departure, sending: Sending) -> None:
         """Each account by itself: log-ins of one wait for as long as that takes."""
-        for leaving in await self._accounts.going_with(departure.org_id):
+        every = await self._accounts.going_with(departure.org_id)
+        if every:
+            await sending.begin()  # the key of the copy is gone if the other region has started again
+        for leaving in every:
             hint = self._hints.hint(leaving.email)
             word = self._word(departure.to_region, leaving.epoch, login_hint=hint)
             word = await self._accounts.hand_over(leaving, departure.operation_id, hint, word)

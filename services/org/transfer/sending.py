@@ -76,8 +76,6 @@ class Sending:
 
     async def take_account(self, user_id: str, word: Handover, rows: bytes) -> None:
         """Hands an account over."""
-        if self._sealed_to is None:
-            await self.begin()
         nonce, sealed = self._seal(user_id, rows)
         await self._stub.TakeAccount(
             pb.TakeAccountRequest(

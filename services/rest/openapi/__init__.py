@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rest.openapi import accounts, health, ingestion, projects, queries, residency
+from services.rest.openapi import accounts, assignments, health, ingestion, projects, queries, residency
 from services.rest.openapi.area import Area
 from services.rest.openapi.refusals import LIMITS
 from services.rest.openapi.shapes import ERROR, PLAIN_OK, SHARED_PARAMETERS, Json
 
 VERSION: Final = "1.0.0"
 AREAS: Final[tuple[Area, ...]] = tuple(
-    room.AREA for room in (ingestion, accounts, projects, residency, queries, health)
+    room.AREA for room in (ingestion, accounts, projects, residency, assignments, queries, health)
 )
 """In the order in which they are shown."""
 
