@@ -43,6 +43,15 @@ class PublicClient:
         body = {"org_id": org_id, "name": name, "region": region}
         return await self._call("POST", "/api/v1/projects", body=body, token=token)
 
+    async def assign(self, token: str, *, org_id: str, region: str) -> dict[str, Any]:
+        """Begins to move an organisation, or says how far that is: `{primary_region, assignment}`."""
+        path = f"/api/v1/admin/regions/orgs/{org_id}/assign"
+        return await self._call("POST", path, body={"region": region}, token=token)
+
+    async def assignment(self, token: str, *, org_id: str) -> dict[str, Any]:
+        """How far it is: `{primary_region, assignment}`."""
+        return await self._call("GET", f"/api/v1/admin/regions/orgs/{org_id}/assign", token=token)
+
     async def track(self, key: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Posts an event; raises WireError unless it was accepted."""
         return await self._call("POST", "/api/v1/track", body=event, key=key)

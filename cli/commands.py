@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import audit as auditing
+from cli.assign import assign
 from cli.demo import demonstrate
 from cli.meshfile import DEMO_NAME, DemoFile, MeshFile, read_demo, read_mesh, write_private
 from cli.operator import running_mesh
@@ -89,6 +90,14 @@ async def run_demo(data_dir: Path, *, seed: str, sessions: int) -> int:
             return int(not await demonstrate(own.file, console, seed=seed, sessions=sessions))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def run_assign(data_dir: Path, url: str, *, email: str, password: str, org_id: str, region: str) -> int:
+    """0 once the organisation is there, 1 where it was given up."""
+    where = url or running_mesh(data_dir).global_url
+    return await assign(
+        where, email=email, password=password, org_id=org_id, region=region, console=wide_console()
+    )
 
 
 async def run_sweep(data_dir: Path, marker: str) -> int:

@@ -114,6 +114,20 @@ def sweep(data_dir: Path, marker: str) -> None:
 
 
 @main.command()
+@_data_dir
+@click.option("--url", default="", help="Where to ask, if not the mesh on --data-dir.")
+@click.option("--email", required=True, help="An Owner's.")
+@click.option("--password", envvar="SANKOFA_PASSWORD", prompt=True, hide_input=True, help="Theirs.")
+@click.option("--org", "org_id", default="", help="Which, if they own more than one.")
+@click.argument("region")
+def assign(data_dir: Path, url: str, email: str, password: str, org_id: str, region: str) -> None:
+    """Moves an organisation's own data (members, teams, plan, log) to REGION. Its projects stay."""
+    from cli.commands import run_assign
+
+    finish(run_assign(data_dir.resolve(), url, email=email, password=password, org_id=org_id, region=region))
+
+
+@main.command()
 def plans() -> None:
     """Prints what each plan grants."""
     from cli.commands import wide_console

@@ -61,7 +61,7 @@ async def pair(request: pytest.FixtureRequest, pki: Path, tmp_path: Path) -> Asy
 
 
 async def test_it_completes_whichever_end_is_killed_at_whichever_step(pair: Mortals) -> None:
-    """Back and forth, so that each step is died at on the way out of, and into, a region that knew it before."""
+    """Back and forth, so that each step is died at between regions that have had it before, too."""
     owner = await pair.sign_up(EU, EMAIL)
     created: list[str] = []
     source, target = EU, US
