@@ -169,6 +169,15 @@ def chaos(minutes: float, seed: int, log: str, keep: bool, as_json: bool) -> Non
     )
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+def permissions(as_json: bool) -> None:
+    """Prints every action, where it belongs, and the roles that permit it."""
+    from cli.permissions import print_permissions
+
+    print_permissions(as_json=as_json)
+
+
 main.add_command(bench)
 main.add_command(dead_letters)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mesh.directory import Directory
 from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from mesh.permissions import ProjectAction, require
 from mesh.tokens import USER, verify
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -22,9 +23,9 @@ class Principal:
 
 
 def authorise(
-    directory: Directory, token: str | None, project_id: str, needs: ProjectRole, mutation: bool
+    directory: Directory, token: str | None, project_id: str, action: ProjectAction, *, mutation: bool
 ) -> Principal:
-    """The user behind a token, if they have at least the role `needs` in the project.
+    """The user behind a token, if their role in the project permits the action.
 
     Raises Unauthenticated (no or bad token, or one of a region that may not vouch for this user), NotFound
     (no such project here), Forbidden (role), Unavailable (the rows are past their lease: a mutation is not
@@ -44,6 +45,5 @@ def authorise(
     vouching = () if org is None else org.vouching(time.time_ns() // 1_000_000)
     if claims.issuer_region not in (fact.home_region, *vouching):
         raise Unauthenticated
-    if fact.role < needs:
-        raise Forbidden
+    require(action, fact.role)
     return Principal(claims.subject, fact.home_region, fact.role)

@@ -15,9 +15,9 @@ from mesh.context import current
 from mesh.directory import Directory
 from mesh.errors import InvalidInput, SankofaError
 from mesh.ids import new_id
+from mesh.permissions import ProjectAction
 from sankofa.ingest.v1.erasure_pb2 import ErasePersonRequest, ErasePersonResponse
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceServicer
-from sankofa.org.v1.org_pb2 import PROJECT_ROLE_ADMIN
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.core import ENVIRONMENTS
 from services.ingest.erasing import order_row
@@ -43,9 +43,8 @@ class ErasureService(ErasureServiceServicer):
         self, request: ErasePersonRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> ErasePersonResponse:
         """Raises Unavailable where the log is full: nothing is erased then."""
-        authorise(
-            self._directory, current().token, request.project_id, needs=PROJECT_ROLE_ADMIN, mutation=True
-        )
+        token = current().token
+        authorise(self._directory, token, request.project_id, ProjectAction.ERASE_PERSON, mutation=True)
         environment = ENVIRONMENTS.get(request.environment)
         if environment is None:
             raise InvalidInput(detail="environment")

@@ -18,6 +18,7 @@ from sankofa.org.v1 import org_pb2, plan_pb2
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
 from sankofa.org.v1.plan_pb2_grpc import add_UsageServiceServicer_to_server
 from services.org.access import AccessServicer
+from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.passwords import Passwords
@@ -48,10 +49,12 @@ async def build(
 ) -> list[Service]:
     """Wires the services, announces the region's own rows and starts the reconciliation."""
     changes = ChangeSignal()
+    callers = Callers(region=node.region, records=records, directory=directory)
     orgs = Orgs(
         region=node.region,
         records=records,
         directory=directory,
+        callers=callers,
         publisher=publisher,
         signer=signer,
         token_key=await records.token_key(TokenKey.generate()),
@@ -74,6 +77,7 @@ async def build(
     transfer = build_transfer(
         node=node,
         stack=stack,
+        callers=callers,
         orgs=orgs,
         moves=moves,
         directory=directory,

@@ -13,7 +13,6 @@ from mesh.directory import Directory
 from mesh.errors import (
     Conflict,
     CrossingRefused,
-    Forbidden,
     InvalidInput,
     NotFound,
     Unauthenticated,
@@ -21,12 +20,14 @@ from mesh.errors import (
 )
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
+from mesh.permissions import OrgAction, permitted, require
 from mesh.plans import MOST_RETENTION_DAYS, TERMS, Plan, is_plan, require_retention, retention_days
 from mesh.signing import RowSigner
-from mesh.tokens import PROVISION, USER, TokenKey, verify
-from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from mesh.tokens import PROVISION, USER, TokenKey
+from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.callers import Callers
 from services.org.passwords import Passwords
 from services.org.signal import ChangeSignal
 from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords
@@ -98,6 +99,7 @@ class Orgs:
         region: str,
         records: OrgRecords,
         directory: OwnDirectory,
+        callers: Callers,
         publisher: RegistryPublisher,
         signer: RowSigner,
         token_key: TokenKey,
@@ -111,6 +113,7 @@ class Orgs:
         self._region = region
         self._records = records
         self._directory = directory
+        self._callers = callers
         self._publisher = publisher
         self._signer = signer
         self._token_key = token_key
@@ -167,36 +170,32 @@ class Orgs:
         return await self._session(account)
 
     async def memberships(self, token: str | None) -> list[Membership]:
-        """The caller's organisations here, as far as the token's issuer may vouch for them."""
-        claims = verify(token, directory=self._directory, audience=USER)
-        every = await self._records.memberships(claims.subject)
-        return [each for each in every if claims.issuer_region in self._vouching(each.org.org_id, each)]
+        """The caller's organisations here."""
+        return await self._callers.memberships(token)
 
     async def projects(self, token: str | None, org_id: str) -> OrgProjects:
         """The projects of an organisation that the caller may see."""
-        member = await self._member(token, org_id)
-        sees_all = member.role >= OrgRole.ORG_ROLE_ADMIN
+        member = await self._callers.member(token, org_id, OrgAction.LIST_PROJECTS)
+        sees_all = permitted(OrgAction.LIST_EVERY_PROJECT, member.role)
         visible_to = None if sees_all else member.user_id
         return OrgProjects(member.org.plan, await self._records.projects(org_id, visible_to=visible_to))
 
     async def residency(self, token: str | None, org_id: str) -> OrgProjects:
-        """Every project of an organisation, for its Owners. Raises Forbidden."""
-        member = await self.owner(token, org_id)
+        """Every project of an organisation. Raises Forbidden."""
+        member = await self._callers.member(token, org_id, OrgAction.READ_RESIDENCY)
         return OrgProjects(member.org.plan, await self._records.projects(org_id, visible_to=None))
 
     async def authorise_create(self, token: str | None, org_id: str, name: str, region: str) -> Permit:
-        """Permits one project in one region. Admins create in the default region, Owners choose.
+        """Permits one project in one region: another one than the default is not for everybody to choose.
 
         Raises Forbidden, InvalidInput (name, REGION_UNKNOWN), Conflict (REGION_NOT_OPEN).
         """
-        member = await self._member(token, org_id)
-        if member.role < OrgRole.ORG_ROLE_ADMIN:
-            raise Forbidden
+        member = await self._callers.member(token, org_id, OrgAction.CREATE_PROJECT)
         name = name.strip()
         _require_name("name", name)
         self.require_open(region)
-        if member.role < OrgRole.ORG_ROLE_OWNER and region != self._directory.default_region():
-            raise Forbidden(detail="only an Owner chooses the region")
+        if region != self._directory.default_region():
+            require(OrgAction.CHOOSE_REGION, member.role)
         now = self._clock_ms()
         expires = now + int(self._ticket_lifetime.total_seconds() * 1000)
         project = OrgProject(new_id("proj"), org_id, name, region, "pending", expires, now, member.user_id)
@@ -220,9 +219,7 @@ class Orgs:
 
     async def complete_create(self, token: str | None, org_id: str, project_id: str) -> None:
         """Says that a permitted project exists: its region learns who may use it. Idempotent."""
-        member = await self._member(token, org_id)
-        if member.role < OrgRole.ORG_ROLE_ADMIN:
-            raise Forbidden
+        await self._callers.member(token, org_id, OrgAction.CREATE_PROJECT)
         if not await self._records.complete(org_id, project_id):
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
         await self._changes.notify()
@@ -236,12 +233,12 @@ class Orgs:
         await self._changes.notify()
 
     async def set_retention(self, token: str | None, org_id: str, project_id: str, days: int) -> int:
-        """Sets how long a project's events are kept, for its Owners; 0: as the plan grants. Answers the days.
+        """Sets how long a project's events are kept; 0: as the plan grants. Answers the days.
 
         The project's region is told by the access feed, as soon as it is there to be told.
         Raises Forbidden (PLAN_REQUIRED too), InvalidInput, NotFound.
         """
-        member = await self.owner(token, org_id)
+        member = await self._callers.member(token, org_id, OrgAction.SET_RETENTION)
         plan = member.org.plan
         if not 0 <= days <= MOST_RETENTION_DAYS:
             raise InvalidInput(detail=f"retention_days is 1 to {MOST_RETENTION_DAYS}")
@@ -257,29 +254,6 @@ class Orgs:
         )
         memberships = await self._records.memberships(account.user_id)
         return Session(token, account.user_id, account.email, memberships)
-
-    async def _member(self, token: str | None, org_id: str) -> Membership:
-        """Raises Unauthenticated, and Forbidden for who is not a member."""
-        claims = verify(token, directory=self._directory, audience=USER)
-        member = await self._records.membership(org_id, claims.subject)
-        if member is None:
-            raise Forbidden
-        if claims.issuer_region not in self._vouching(org_id, member):
-            raise Unauthenticated
-        return member
-
-    def _vouching(self, org_id: str, member: Membership) -> tuple[str, ...]:
-        """Whose tokens count for a member: their home's, the primary's, and for a while the one before's."""
-        org = self._directory.org(org_id)
-        vouching = () if org is None else org.vouching(self._clock_ms())
-        return (self._region, member.home_region, *vouching)
-
-    async def owner(self, token: str | None, org_id: str) -> Membership:
-        """Raises Unauthenticated, and Forbidden for who is not an Owner."""
-        member = await self._member(token, org_id)
-        if member.role < OrgRole.ORG_ROLE_OWNER:
-            raise Forbidden
-        return member
 
     def require_open(self, region: str) -> None:
         """Raises InvalidInput (REGION_UNKNOWN), Conflict (REGION_NOT_OPEN), Unavailable."""

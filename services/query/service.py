@@ -10,7 +10,7 @@ from mesh.access import authorise
 from mesh.context import current
 from mesh.directory import Directory
 from mesh.errors import InvalidInput
-from sankofa.org.v1.org_pb2 import PROJECT_ROLE_VIEWER
+from mesh.permissions import ProjectAction
 from sankofa.query.v1 import query_pb2 as pb
 from sankofa.query.v1.query_pb2_grpc import QueryServiceServicer
 from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST
@@ -74,9 +74,7 @@ class QueryService(QueryServiceServicer):
 
     def _allowed(self, asked: pb.Scope) -> Scope:
         """Raises unless the caller's user may view the project; there is no default environment."""
-        authorise(
-            self._directory, current().token, asked.project_id, needs=PROJECT_ROLE_VIEWER, mutation=False
-        )
+        authorise(self._directory, current().token, asked.project_id, ProjectAction.QUERY, mutation=False)
         environment = _ENVIRONMENTS.get(asked.environment)
         if environment is None:
             raise InvalidInput(detail="environment")

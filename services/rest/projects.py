@@ -14,6 +14,7 @@ from starlette.routing import Route
 from mesh.access import authorise
 from mesh.directory import Directory
 from mesh.errors import InvalidInput, NotFound, SankofaError
+from mesh.permissions import ProjectAction
 from mesh.plans import MOST_RETENTION_DAYS
 from sankofa.ingest.v1.project_pb2 import (
     AllowList,
@@ -29,7 +30,6 @@ from sankofa.org.v1.org_pb2 import (
     AuthorizeCreateRequest,
     CompleteCreateRequest,
     ListProjectsRequest,
-    ProjectRole,
     SetRetentionRequest,
 )
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -133,7 +133,7 @@ class Projects:
     async def change_project(self, http: HttpRequest) -> Response:
         """Sets where its events may come from, here; or has the primary region set how long they are kept."""
         token, project_id = bearer(http), self._project(http)
-        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_ADMIN, False)
+        authorise(self._directory, token, project_id, ProjectAction.CHANGE_PROJECT, mutation=False)
         change = await read_json(http, ProjectChange)
         if change.region is not msgspec.UNSET:
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_IMMUTABLE)

@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import Forbidden
+from mesh.permissions import OrgAction, permitted, who_may
 from mesh.tokens import USER, verify
-from sankofa.org.v1.org_pb2 import GetResidencyRequest, ListOrgsRequest, OrgRole
+from sankofa.org.v1.org_pb2 import GetResidencyRequest, ListOrgsRequest
 from services.rest.cells import Cells
 from services.rest.primaries import Primaries
 from services.rest.routing import bearer, reply, resource
@@ -36,8 +37,8 @@ class Residency:
         issuer = verify(token, directory=self._directory, audience=USER).issuer_region
         org = await self._cells.org(issuer)
         listed = await self._cells.call(org.ListOrgs, ListOrgsRequest(region=issuer), token=token)
-        if not any(each.role == OrgRole.ORG_ROLE_OWNER for each in listed.orgs):
-            raise Forbidden()
+        if not any(permitted(OrgAction.LIST_REGIONS, each.role) for each in listed.orgs):
+            raise Forbidden(detail=f"{OrgAction.LIST_REGIONS} takes {who_may(OrgAction.LIST_REGIONS)}")
         regions = [
             {
                 "id": region.id,

@@ -9,12 +9,20 @@ from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.directory import AccessFact
+from mesh.permissions import in_project
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from storage.records.tables import access_feed, access_rows, members, org_projects, project_roles
 
+NOTHING = ProjectRole.PROJECT_ROLE_UNSPECIFIED
+
+
+class _Member(NamedTuple):
+    role: OrgRole
+    home_region: str
+
 
 class _Role(NamedTuple):
-    role: int
+    role: ProjectRole
     home_region: str
 
 
@@ -30,12 +38,12 @@ async def refresh(connection: AsyncConnection, org_id: str) -> None:
     query = select(org_projects.c.project_id, org_projects.c.region)
     existing = query.where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
     people = {
-        row.user_id: _Role(row.role, row.home_region)
+        row.user_id: _Member(row.role, row.home_region)
         for row in await connection.execute(select(members).where(members.c.org_id == org_id))
     }
     for project_id, region in (await connection.execute(existing)).all():
         named = await _roles(connection, project_id)
-        due = {user: _effective(person, named.get(user, 0)) for user, person in people.items()}
+        due = {user: _effective(person, named.get(user, NOTHING)) for user, person in people.items()}
         for user, role in await _differences(connection, project_id, due):
             fact = {
                 "org_id": org_id,
@@ -47,14 +55,11 @@ async def refresh(connection: AsyncConnection, org_id: str) -> None:
             await _put(connection, project_id, user, fact)
 
 
-def _effective(person: _Role, named: int) -> _Role:
-    """Admins and Owners are Admin of each project; a Member is what they were given."""
-    if person.role >= OrgRole.ORG_ROLE_ADMIN:
-        return _Role(ProjectRole.PROJECT_ROLE_ADMIN, person.home_region)
-    return _Role(named, person.home_region)
+def _effective(person: _Member, named: ProjectRole) -> _Role:
+    return _Role(in_project(person.role, named), person.home_region)
 
 
-async def _roles(connection: AsyncConnection, project_id: str) -> dict[str, int]:
+async def _roles(connection: AsyncConnection, project_id: str) -> dict[str, ProjectRole]:
     query = select(project_roles.c.user_id, project_roles.c.role)
     found = await connection.execute(query.where(project_roles.c.project_id == project_id))
     return {row.user_id: row.role for row in found}
@@ -65,11 +70,11 @@ async def _differences(
 ) -> Iterable[tuple[str, _Role]]:
     query = select(access_rows).where(access_rows.c.project_id == project_id)
     known = {row.user_id: _Role(row.role, row.home_region) for row in await connection.execute(query)}
-    gone = {user: _Role(0, role.home_region) for user, role in known.items() if user not in due}
+    gone = {user: _Role(NOTHING, role.home_region) for user, role in known.items() if user not in due}
     return [
         (user, role)
         for user, role in {**gone, **due}.items()
-        if known.get(user, _Role(0, role.home_region)) != role
+        if known.get(user, _Role(NOTHING, role.home_region)) != role
     ]
 
 

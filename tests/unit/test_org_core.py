@@ -20,6 +20,7 @@ from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.callers import Callers
 from services.org.core import Orgs, Session
 from services.org.passwords import Passwords
 from services.org.signal import ChangeSignal
@@ -80,6 +81,7 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
         region=EU,
         records=records.orgs,
         directory=directory,
+        callers=Callers(region=EU, records=records.orgs, directory=directory),
         publisher=registry,
         signer=RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x"),
         token_key=TokenKey.generate(),

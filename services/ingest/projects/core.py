@@ -15,8 +15,8 @@ from mesh.allowlists import AllowLists
 from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
+from mesh.permissions import ProjectAction
 from mesh.signing import RowSigner
-from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -137,7 +137,7 @@ class Projects:
 
     async def get(self, token: str | None, project_id: str) -> ProjectWithKeys:
         """A project and its keys, for its Viewers."""
-        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_VIEWER, False)
+        authorise(self._directory, token, project_id, ProjectAction.READ_PROJECT, mutation=False)
         stored = await self._records.with_keys(project_id)
         if stored is None:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
@@ -145,7 +145,7 @@ class Projects:
 
     async def mint(self, token: str | None, project_id: str, environment: Environment) -> Minted:
         """A new key, for its Admins. Raises Conflict (archived)."""
-        self._require_admin(token, project_id)
+        self._authorise(token, project_id, ProjectAction.MANAGE_KEYS)
         if environment not in _PREFIXES:
             raise InvalidInput(detail="environment is live or test")
         minted = self._mint(project_id, environment)
@@ -156,7 +156,7 @@ class Projects:
 
     async def revoke(self, token: str | None, project_id: str, key_id: str) -> None:
         """Revokes a key here and now, for its Admins; the registry hears of it when it can. Idempotent."""
-        self._require_admin(token, project_id)
+        self._authorise(token, project_id, ProjectAction.MANAGE_KEYS)
         revoked = await self._records.revoke_key(project_id, key_id, self._clock_ms())
         await self._put_rows([key_row(self._region, revoked)])
         self._publisher.wake()
@@ -170,7 +170,7 @@ class Projects:
         networks: Sequence[str] | None = None,
     ) -> ProjectWithKeys:
         """Sets where its events may come from, for its Admins; None leaves a list. Raises InvalidInput."""
-        self._require_admin(token, project_id)
+        self._authorise(token, project_id, ProjectAction.SET_ALLOW_LISTS)
         try:
             wanted = AllowLists.of(domains=domains or (), networks=networks or ())
         except ValueError as error:
@@ -185,15 +185,15 @@ class Projects:
 
     async def archive(self, token: str | None, project_id: str) -> ProjectWithKeys:
         """Ends a project's ingestion, for its Admins: all keys are revoked. Idempotent."""
-        self._require_admin(token, project_id)
+        self._authorise(token, project_id, ProjectAction.ARCHIVE_PROJECT)
         stored = await self._records.archive(project_id, self._clock_ms())
         await self._put_rows(self._rows(stored))
         await self._facts.refresh(project_id)
         self._publisher.wake()
         return stored
 
-    def _require_admin(self, token: str | None, project_id: str) -> None:
-        authorise(self._directory, token, project_id, ProjectRole.PROJECT_ROLE_ADMIN, True)
+    def _authorise(self, token: str | None, project_id: str, action: ProjectAction) -> None:
+        authorise(self._directory, token, project_id, action, mutation=True)
 
     def _mint(self, project_id: str, environment: Environment) -> Minted:
         secret = _PREFIXES[environment] + secrets.token_hex(16)

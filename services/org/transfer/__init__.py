@@ -20,6 +20,7 @@ from sankofa.org.v1.transfer_pb2_grpc import (
     add_AssignmentServiceServicer_to_server,
     add_TransferServiceServicer_to_server,
 )
+from services.org.callers import Callers
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
 from services.org.transfer.assignments import Assignments
@@ -35,6 +36,7 @@ def build_transfer(
     *,
     node: Node,
     stack: AsyncExitStack,
+    callers: Callers,
     orgs: Orgs,
     moves: Moves,
     directory: OwnDirectory,
@@ -70,7 +72,9 @@ def build_transfer(
         changes=changes,
         reached=reached,
     )
-    assignments = Assignments(region=node.region, orgs=orgs, directory=directory, moves=moves, mover=mover)
+    assignments = Assignments(
+        region=node.region, callers=callers, orgs=orgs, directory=directory, moves=moves, mover=mover
+    )
     services = transfer_pb2.DESCRIPTOR.services_by_name
     return [
         Service(

@@ -10,8 +10,10 @@ from typing import Final
 from mesh.errors import Conflict
 from mesh.grants import DIGEST_KEY_BYTES
 from mesh.ids import new_id
+from mesh.permissions import OrgAction
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.callers import Callers
 from services.org.core import Orgs, OwnDirectory
 from services.org.transfer.mover import Mover
 from storage.records.moves.arrivals import Arrival
@@ -33,6 +35,7 @@ class Assignments:
         self,
         *,
         region: str,
+        callers: Callers,
         orgs: Orgs,
         directory: OwnDirectory,
         moves: Moves,
@@ -40,6 +43,7 @@ class Assignments:
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
         self._region = region
+        self._callers = callers
         self._orgs = orgs
         self._directory = directory
         self._departures, self._arrivals = moves.departures, moves.arrivals
@@ -52,7 +56,7 @@ class Assignments:
         None where it is there, and never was elsewhere. Raises Unauthenticated, Forbidden, InvalidInput
         (REGION_UNKNOWN), Conflict (REGION_NOT_OPEN, OPERATION_IN_FLIGHT), Unavailable.
         """
-        member = await self._orgs.owner(token, org_id)
+        member = await self._callers.member(token, org_id, OrgAction.ASSIGN_ORG)
         self._orgs.require_open(region)
         under_way = await self._departures.latest(org_id)
         if region == self._region and (under_way is None or under_way.ended):
@@ -76,7 +80,7 @@ class Assignments:
 
     async def get(self, token: str | None, org_id: str) -> pb.Assignment | None:
         """How far the last one is, for Owners; None where there never was one."""
-        await self._orgs.owner(token, org_id)
+        await self._callers.member(token, org_id, OrgAction.ASSIGN_ORG)
         return await self._last(org_id)
 
     async def _last(self, org_id: str) -> pb.Assignment | None:
