@@ -41,7 +41,7 @@ def authorise(
     if not fresh and (mutation or fact is None):
         raise Unavailable(ErrorReason.ERROR_REASON_ACCESS_STALE)
     if fact is None:
-        raise Forbidden
+        raise Forbidden(detail="you have no role in this project, one of its Admins can give you one")
     vouching = () if org is None else org.vouching(time.time_ns() // 1_000_000)
     if claims.issuer_region not in (fact.home_region, *vouching):
         raise Unauthenticated

@@ -45,7 +45,7 @@ class Callers:
         claims = verify(token, directory=self._directory, audience=USER)
         member = await self._records.membership(org_id, claims.subject)
         if member is None:
-            raise Forbidden(detail="you are no member of this organisation")
+            raise Forbidden(detail="you are no member of this organisation, one of its Admins can invite you")
         if claims.issuer_region not in self._vouching(member):
             raise Unauthenticated
         require(action, member.role)
