@@ -11,6 +11,7 @@ from cli.dead_letters import dead_letters
 from cli.finish import finish
 from cli.options import data_dir_option as _data_dir
 from cli.options import output_option as _output
+from cli.plan import plan
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -180,6 +181,7 @@ def permissions(as_json: bool) -> None:
 
 main.add_command(bench)
 main.add_command(dead_letters)
+main.add_command(plan)
 
 
 if __name__ == "__main__":

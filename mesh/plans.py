@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeGuard, get_args
 
-from mesh.errors import Forbidden
+from mesh.errors import Conflict, Forbidden
+from mesh.months import label
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
 Plan = Literal["hobby", "pro", "growth", "enterprise"]
@@ -127,6 +128,33 @@ def require_retention(plan: Plan, days: int) -> None:
 def require_members(plan: Plan, members: int) -> None:
     """Raises Forbidden(PLAN_REQUIRED) where it may not have so many, open invitations included."""
     _require(plan, lambda terms: within(members, terms.members), f"{members} members need")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An organisation as it is when its plan is to change: live events are those of the month (202611)."""
+
+    plan: Plan
+    members: int
+    month: int
+    events: int
+
+
+def require_fit(plan: Plan, standing: Standing) -> None:
+    """Raises Conflict(PLAN_TOO_SMALL), with the numbers, where a smaller plan is too small."""
+    order, terms = list(TERMS), TERMS[plan]
+    if order.index(plan) >= order.index(standing.plan):
+        return
+    reasons = []
+    if not within(standing.events, terms.monthly_events):
+        reasons.append(
+            f"{terms.title} has {terms.monthly_events:,} live events a month, and {label(standing.month)} "
+            f"has {standing.events:,}: wait for the next"
+        )
+    if not within(standing.members, terms.members):
+        reasons.append(f"{terms.title} has {terms.members} members, not {standing.members}: remove some")
+    if reasons:
+        raise Conflict(ErrorReason.ERROR_REASON_PLAN_TOO_SMALL, detail="; ".join(reasons))
 
 
 def within(number: int, limit: int | None) -> bool:

@@ -14,15 +14,14 @@ from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
 from mesh.tokens import TokenKey
-from sankofa.org.v1 import org_pb2, plan_pb2
+from sankofa.org.v1 import org_pb2
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
-from sankofa.org.v1.plan_pb2_grpc import add_UsageServiceServicer_to_server
 from services.org.access import AccessServicer
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.passwords import Passwords
-from services.org.plans.usage_service import UsageServicer
+from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
 from services.org.service import OrgServicer
 from services.org.signal import ChangeSignal
@@ -98,9 +97,5 @@ async def build(
             services["OrgService"],
         ),
         Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
-        Service(
-            add_UsageServiceServicer_to_server,
-            UsageServicer(records=plans),
-            plan_pb2.DESCRIPTOR.services_by_name["UsageService"],
-        ),
+        *build_plans(callers=callers, orgs=orgs, records=plans),
     ]

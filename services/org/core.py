@@ -21,7 +21,15 @@ from mesh.errors import (
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
 from mesh.permissions import OrgAction, permitted, require
-from mesh.plans import MOST_RETENTION_DAYS, TERMS, Plan, is_plan, require_retention, retention_days
+from mesh.plans import (
+    MOST_RETENTION_DAYS,
+    TERMS,
+    Plan,
+    is_plan,
+    require_fit,
+    require_retention,
+    retention_days,
+)
 from mesh.signing import RowSigner
 from mesh.tokens import PROVISION, USER, TokenKey
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -224,13 +232,14 @@ class Orgs:
             raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
         await self._changes.notify()
 
-    async def set_plan(self, org_id: str, plan: str) -> None:
-        """Sets a plan. Raises InvalidInput, NotFound."""
+    async def set_plan(self, org_id: str, plan: str) -> Plan:
+        """Sets a plan, at once. Raises InvalidInput, NotFound, Conflict(PLAN_TOO_SMALL)."""
         if not is_plan(plan):
             raise InvalidInput(detail=f"plan is one of {', '.join(TERMS)}")
-        if not await self._records.set_plan(org_id, plan):
+        if not await self._records.set_plan(org_id, plan, require_fit):
             raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
         await self._changes.notify()
+        return plan
 
     async def set_retention(self, token: str | None, org_id: str, project_id: str, days: int) -> int:
         """Sets how long a project's events are kept; 0: as the plan grants. Answers the days.

@@ -18,6 +18,7 @@ from mesh.signing import RowVerifier
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
@@ -80,6 +81,10 @@ class Cells:
                     raise
             await asyncio.sleep(POLL_S)
         return None
+
+    async def plans(self, region: str) -> PlanServiceStub:
+        """Plans of a region's organisations. Raises like `_channel`."""
+        return PlanServiceStub(await self.orgs_channel(region))
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from mesh.directory import Directory
 from services.rest.accounts import Accounts, HintOf
 from services.rest.assignments import Assignments
+from services.rest.billing import Billing
 from services.rest.cells import Cells
 from services.rest.primaries import Primaries
 from services.rest.projects import Projects
@@ -20,6 +21,7 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
     rooms = (
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Projects(region=region, directory=directory, cells=cells, primaries=primaries),
+        Billing(cells=cells, primaries=primaries),
         Residency(directory=directory, cells=cells, primaries=primaries),
         Assignments(cells=cells, primaries=primaries),
         Queries(region=region, directory=directory, cells=cells),

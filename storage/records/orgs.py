@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mesh.directory import AccessFact
-from mesh.plans import Plan
+from mesh.plans import Plan, Standing
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row
+
+Fits = Callable[[Plan, Standing], None]
+"""Raises Conflict where an organisation does not fit into a plan."""
+
+
+def anyhow(plan: Plan, standing: Standing) -> None:
+    """Every organisation fits."""
+
 
 OrgProjectState = Literal["pending", "active", "archived"]
 
@@ -112,8 +120,11 @@ class OrgRecords(Protocol):
     async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
         """Gives a member a role in a project; UNSPECIFIED takes it away."""
 
-    async def set_plan(self, org_id: str, plan: Plan) -> bool:
-        """Its projects' retention is told again. False where there is no such organisation."""
+    async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
+        """Its projects' retention is told again. False where there is no such organisation.
+
+        `fits` looks at the organisation in the transaction, and raises where the plan is too small for it.
+        """
 
     async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
         """What an Owner wants; None: as the plan grants. False where the organisation has no such project."""

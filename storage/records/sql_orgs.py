@@ -17,10 +17,11 @@ from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
 from storage.records.moves.fences import departed
-from storage.records.orgs import AccessChanges, Account, Membership, OrgProject, OrgRecord
+from storage.records.orgs import AccessChanges, Account, Fits, Membership, OrgProject, OrgRecord, anyhow
 from storage.records.outbox import enqueue
 from storage.records.rows import hint_row, jwt_key_row, moved_org_row, org_row
 from storage.records.sql_access import next_seq, read_access, refresh
+from storage.records.sql_plans import put_plan, standing
 from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
     access_rows,
@@ -112,12 +113,17 @@ class SqlOrgRecords:
             owner = select(org_projects.c.org_id).where(org_projects.c.project_id == project_id)
             await refresh(connection, (await connection.execute(owner)).scalar_one())
 
-    async def set_plan(self, org_id: str, plan: Plan) -> bool:
+    async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """As OrgRecords says."""
         async with self._database.write() as connection:
-            changed = await connection.execute(update(orgs).where(orgs.c.org_id == org_id).values(plan=plan))
-            await renumber(connection, org_id)
-            return changed.rowcount == 1
+            now = await standing(connection, org_id, _now_ms())
+            if now is None:
+                return False
+            if now.plan != plan:
+                fits(plan, now)
+                await put_plan(connection, org_id, now.plan, plan, _now_ms())
+                await renumber(connection, org_id)
+            return True
 
     async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
         """As OrgRecords says."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.plans import Plan
+from mesh.months import month_of
+from mesh.plans import Plan, Standing
 from storage.records.engine import Database
 from storage.records.plans import Lend, Lent, PlanChange, Reported, Usage
-from storage.records.tables import fences, org_projects, orgs, plan_changes, usage
+from storage.records.tables import fences, members, org_projects, orgs, plan_changes, usage
 
 
 class SqlPlanRecords:
@@ -54,6 +55,28 @@ class SqlPlanRecords:
         async with self._database.read() as connection:
             found = await connection.execute(query)
             return [PlanChange(row.at, row.plan_before, row.plan) for row in found]
+
+
+async def standing(connection: AsyncConnection, org_id: str, now_ms: int) -> Standing | None:
+    """An organisation as it is now, locked until the transaction ends; None where it is not here."""
+    locked = select(orgs.c.plan).where(orgs.c.org_id == org_id).with_for_update(key_share=True)
+    plan = await connection.scalar(locked)
+    if plan is None:
+        return None
+    month = month_of(now_ms)
+    people = select(func.count()).select_from(members).where(members.c.org_id == org_id)
+    events = select(func.sum(usage.c.events)).where(usage.c.org_id == org_id, usage.c.month == month)
+    counted = await connection.scalar(events)
+    return Standing(plan, (await connection.scalar(people)) or 0, month, int(counted or 0))
+
+
+async def put_plan(connection: AsyncConnection, org_id: str, before: Plan, plan: Plan, at_ms: int) -> None:
+    """Changes a plan, and remembers that. `standing` has locked the organisation."""
+    theirs = plan_changes.c.org_id == org_id
+    last = await connection.scalar(select(func.max(plan_changes.c.number)).where(theirs))
+    values = {"org_id": org_id, "number": (last or 0) + 1, "at": at_ms, "plan_before": before, "plan": plan}
+    await connection.execute(insert(plan_changes).values(values))
+    await connection.execute(update(orgs).where(orgs.c.org_id == org_id).values(plan=plan))
 
 
 async def _plans(connection: AsyncConnection, org_ids: set[str]) -> dict[str, Plan]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from mesh.errors import Forbidden
+from mesh.errors import Conflict, Forbidden
 from mesh.plans import (
     TERMS,
     Feature,
     OverQuota,
     Plan,
+    Standing,
     require_feature,
+    require_fit,
     require_members,
     require_retention,
     retention_days,
@@ -99,3 +102,46 @@ def test_the_command_prints_a_line_for_each_plan() -> None:
     assert printed.exit_code == 0
     for terms in TERMS.values():
         assert re.search(rf"{terms.title}\b.*{terms.over_quota.value}", printed.output)
+
+
+def test_the_page_has_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+    rows = {
+        "live events a month": [
+            f"{t.monthly_events:,}" if t.monthly_events else "unlimited" for t in TERMS.values()
+        ],
+        "days of the audit log": [f"{t.audit_days:,}" for t in TERMS.values()],
+        "members": [str(t.members or "unlimited") for t in TERMS.values()],
+    }
+    for name, cells in rows.items():
+        assert f"| {name} | {' | '.join(cells)} |" in page
+
+
+@pytest.mark.parametrize(
+    ("standing", "plan", "said"),
+    [
+        (
+            Standing("pro", 3, 202611, 100_001),
+            "hobby",
+            "Hobby has 100,000 live events a month, and 2026-11 has 100,001",
+        ),
+        (Standing("pro", 4, 202611, 0), "hobby", "Hobby has 3 members, not 4: remove some"),
+        (
+            Standing("enterprise", 51, 202611, 20_000_000),
+            "growth",
+            "wait for the next; Growth has 50 members",
+        ),
+    ],
+)
+def test_a_smaller_plan_that_is_too_small_is_refused_with_the_numbers(
+    standing: Standing, plan: Plan, said: str
+) -> None:
+    with pytest.raises(Conflict, match=said) as refused:
+        require_fit(plan, standing)
+    assert refused.value.reason == ErrorReason.ERROR_REASON_PLAN_TOO_SMALL
+    assert refused.value.http_status == 409
+
+
+def test_a_smaller_plan_that_fits_and_a_larger_one_always_are_permitted() -> None:
+    require_fit("hobby", Standing("enterprise", 3, 202611, 100_000))
+    require_fit("pro", Standing("hobby", 1_000, 202611, 10**9))

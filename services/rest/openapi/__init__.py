@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rest.openapi import accounts, assignments, health, ingestion, projects, queries, residency
+from services.rest.openapi import (
+    accounts,
+    assignments,
+    billing,
+    health,
+    ingestion,
+    projects,
+    queries,
+    residency,
+)
 from services.rest.openapi.area import Area
 from services.rest.openapi.refusals import LIMITS
 from services.rest.openapi.shapes import ERROR, PLAIN_OK, SHARED_PARAMETERS, Json
 
 VERSION: Final = "1.0.0"
 AREAS: Final[tuple[Area, ...]] = tuple(
-    room.AREA for room in (ingestion, accounts, projects, residency, assignments, queries, health)
+    room.AREA for room in (ingestion, accounts, projects, billing, residency, assignments, queries, health)
 )
 """In the order in which they are shown."""
 
@@ -57,8 +66,9 @@ def document() -> Json:
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
                 },
                 "RetryAfter": {
-                    "description": "Whole seconds until it is worth trying again: at most a minute.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 60},
+                    "description": "Whole seconds until it is worth trying again: at most a minute, "
+                    "an hour where the quota of the month is used up.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 3600},
                     "example": 1,
                 },
             },

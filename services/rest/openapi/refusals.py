@@ -28,6 +28,7 @@ What one client may take, unless configured otherwise; the edge of the global UR
 | request line and headers; how many headers | 32 KiB; 100 | 431 |
 | time for the headers; for the body | {_DEFAULT.header_timeout_s:g} s; {_DEFAULT.body_timeout_s:g} s | 408 |
 | time without a byte of the body | {_DEFAULT.idle_timeout_s:g} s | 408 |
+| live events of an organisation in a month | by its plan; Hobby 100,000 | 429 |
 | requests of a key in a minute | {_DEFAULT.rate_limit_per_minute} | 429 |
 
 Bodies are JSON in UTF-8, whatever their Content-Type says. Of a repeated key the last counts; in `properties`
@@ -44,7 +45,7 @@ _MEANINGS: Final = {
     409: "It clashes with what is.",
     413: "The body is over a limit.",
     415: "The Content-Encoding is not accepted.",
-    429: "The key has made as many requests as it may in its minute, see Retry-After.",
+    429: "Too many requests of the key in its minute, or events of the plan in its month; see Retry-After.",
     431: "The request line and headers are over the limit.",
     503: "The same request may succeed later, see Retry-After.",
 }
@@ -73,6 +74,7 @@ _INGESTION: Final = {
     409: ("IDEMPOTENCY_KEY_REUSED",),
     413: ("BODY_TOO_LARGE", "TOO_MANY_OPERATIONS", "TOO_MANY_PROPERTIES"),
     415: ("UNSUPPORTED_ENCODING",),
+    429: ("RATE_LIMITED", "QUOTA_EXCEEDED"),
 }
 
 
