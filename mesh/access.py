@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from mesh.permissions import ProjectAction, require
@@ -46,4 +47,5 @@ def authorise(
     if claims.issuer_region not in (fact.home_region, *vouching):
         raise Unauthenticated
     require(action, fact.role)
+    act_as(claims.subject)
     return Principal(claims.subject, fact.home_region, fact.role)

@@ -14,14 +14,17 @@ from google.protobuf.message import Message
 from grpc.aio import EOF  # type: ignore[attr-defined]
 from grpc_status import rpc_status
 
+from mesh.context import origin
 from mesh.errors import SankofaError, from_rpc_error
 from mesh.hop import Hop
 from mesh.ledger import EdgeKey
-from mesh.planes import requests_in
+from mesh.planes import plane_of, requests_in
 from mesh.telemetry import inject
 
 Metadata = Sequence[tuple[str, str]]
 ALLOWED_METADATA = frozenset({"authorization", "traceparent"})
+"""What a caller may add. Where the request came from (mesh.context.Origin) goes along by itself."""
+
 DEFAULT_TIMEOUT_S = 10.0
 
 
@@ -82,7 +85,7 @@ class _Unary:
         key = self._hop.decide(self._method, request)
         with self._hop.span(key, None) as span:
             self._hop.begin(key, request)
-            sent = _metadata(metadata, inject(span.get_span_context()))
+            sent = _metadata(self._method, metadata, inject(span.get_span_context()))
             try:
                 response: Message = await self._inner(request, timeout=timeout, metadata=sent)
             except grpc.RpcError as error:
@@ -99,7 +102,7 @@ class _ServerStream:
         key = self._hop.decide(self._method, request)
         with self._hop.span(key, None) as span:
             self._hop.begin(key, request)
-            sent = _metadata(metadata, inject(span.get_span_context()))
+            sent = _metadata(self._method, metadata, inject(span.get_span_context()))
         unanswered = 1
         call = self._inner(request, metadata=sent)
         try:
@@ -119,7 +122,7 @@ class FrameStream:
     def __init__(self, hop: Hop, method: str, inner: Any, *, metadata: Metadata = ()) -> None:
         self._hop = hop
         self._key = hop.decide(method, None)
-        self._call = inner(metadata=_metadata(metadata, ""))
+        self._call = inner(metadata=_metadata(method, metadata, ""))
 
     async def write(self, frame: Message) -> None:
         """Sends a frame. Raises CrossingRefused, and sends nothing, where an item belongs elsewhere."""
@@ -165,9 +168,10 @@ def _rebuilt(hop: Hop, key: EdgeKey, error: Any, *, requests: int = 1) -> Sankof
     return from_rpc_error(error)
 
 
-def _metadata(metadata: Metadata, traceparent: str) -> list[tuple[str, str]]:
+def _metadata(method: str, metadata: Metadata, traceparent: str) -> list[tuple[str, str]]:
     for name, _ in metadata:
         if name not in ALLOWED_METADATA:
             raise ValueError(f"metadata key {name!r} is not on the allow-list {sorted(ALLOWED_METADATA)}")
     sent = [(name, value) for name, value in metadata if name != "traceparent"]
+    sent += origin().metadata(plane_of(method))
     return [*sent, ("traceparent", traceparent)] if traceparent else sent

@@ -21,7 +21,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from opentelemetry.trace import SpanContext
 
-from mesh.context import CallContext, current, enter
+from mesh.client import ALLOWED_METADATA
+from mesh.context import ADDRESS, AGENT, PERSONAL_PLANES, REQUEST_ID, CallContext, Origin, current, enter
 from mesh.errors import SankofaError, Unauthenticated, Unavailable, to_status
 from mesh.guard import FrameGuard
 from mesh.hop import Hop
@@ -43,6 +44,7 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
+_READ = ALLOWED_METADATA | {REQUEST_ID, ADDRESS, AGENT}
 Context = Any
 """grpc.aio's servicer context; its stubs lack abort_with_status."""
 HopOf = Callable[[Identity], Hop]
@@ -181,7 +183,7 @@ class _HopInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         metadata = {
             key: value
             for key, value in handler_call_details.invocation_metadata or ()
-            if key in ("authorization", "traceparent") and isinstance(value, str)
+            if key in _READ and isinstance(value, str)
         }
         arrival = _Arrival(self._hop_of, self._streams, rpc, metadata)
         coders = (handler.request_deserializer, handler.response_serializer)
@@ -260,6 +262,14 @@ class _Arrival:
     def _parent(self) -> SpanContext | None:
         return extract(self.metadata.get("traceparent", ""))
 
+    @property
+    def _origin(self) -> Origin:
+        """What a caller may say of a person on this plane, and no more."""
+        said = self.metadata.get
+        if plane_of(self.rpc) not in PERSONAL_PLANES:
+            return Origin.of(said(REQUEST_ID, ""), "", "")
+        return Origin.of(said(REQUEST_ID, ""), said(ADDRESS, ""), said(AGENT, ""))
+
     def _enter(self, context: Context) -> Hop:
         uris = [
             name.decode("utf-8", "replace")
@@ -274,7 +284,7 @@ class _Arrival:
         scheme, _, token = self.metadata.get("authorization", "").partition(" ")
         bearer = token if scheme.lower() == "bearer" and token else None
         hop = self.hop_of(caller)
-        enter(CallContext(caller, self.rpc, bearer, hop.guard.admit))
+        enter(CallContext(caller, self.rpc, bearer, hop.guard.admit, self._origin))
         return hop
 
 

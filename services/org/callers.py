@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden, Unauthenticated
 from mesh.permissions import OrgAction, require
@@ -49,6 +50,7 @@ class Callers:
         if claims.issuer_region not in self._vouching(member):
             raise Unauthenticated
         require(action, member.role)
+        act_as(member.user_id, await self._records.email(member.user_id))
         return member
 
     async def memberships(self, token: str | None) -> list[Membership]:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import SankofaError, Unavailable
 from mesh.node import Node
@@ -56,6 +57,7 @@ class Reconciler:
 
     async def once(self) -> None:
         """Settles every pending project whose ticket has ended and whose region answers."""
+        act_as("system/reconciler")
         for project in await self._records.overdue(self._clock_ms() - self._after_ms):
             try:
                 exists = await self._exists(project)
@@ -66,7 +68,7 @@ class Reconciler:
                 await self._records.complete(project.org_id, project.project_id)
                 await self._changes.notify()
             else:
-                await self._records.drop_pending(project.project_id)
+                await self._records.drop_pending(project.org_id, project.project_id)
 
     async def _exists(self, project: OrgProject) -> bool:
         region = self._directory.region(project.region)

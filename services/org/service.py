@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh.context import current
+from mesh.context import act_as, current
 from mesh.errors import CrossingRefused
 from mesh.plans import retention_days
 from sankofa.org.v1 import org_pb2 as pb
@@ -73,6 +73,7 @@ class OrgServicer(OrgServiceServicer):
         """For who holds an operator's certificate."""
         if current().caller.role != OPERATOR:
             raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        act_as(f"operator/{current().caller.region}")
         await self._orgs.set_plan(request.org_id, request.plan)
         return pb.SetPlanResponse()
 

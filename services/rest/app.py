@@ -13,12 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
+from mesh.context import Origin, came_from
 from mesh.errors import InvalidInput, NotFound, SankofaError
 from mesh.telemetry import KEEP, extract, inject
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.express import Express
 from services.rest.health import Health
-from services.rest.requests import ClientGone, Handler, Request
+from services.rest.requests import ClientGone, Handler, Request, client_address
 from services.rest.responses import Answer, Cors, Headers, error_answer
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,9 @@ class Shim:
         common: Headers = [self._region_header, (b"x-request-id", request_id)]
         if origin := request.sent.get(b"origin"):
             common += self._cors.headers(origin, ingestion=hot is not None)
+        address = client_address(scope, request.sent)
+        agent = request.sent.get(b"user-agent", b"").decode("latin-1")
+        came_from(Origin.of(request_id.decode("ascii"), address, agent))
         outbox = Outbox(send, common)
         try:
             header = request.sent.get(b"traceparent")

@@ -99,6 +99,9 @@ class OrgRecords(Protocol):
     async def account(self, email_key: str) -> Account | None:
         """The account of a normalised e-mail."""
 
+    async def email(self, user_id: str) -> str:
+        """The e-mail of an account whose home this is, as its owner wrote it; empty for any other."""
+
     async def orgs(self) -> list[OrgRecord]:
         """Every organisation."""
 
@@ -135,7 +138,7 @@ class OrgRecords(Protocol):
     async def complete(self, org_id: str, project_id: str) -> bool:
         """Says that a project exists; its access rows appear. False where no ticket was given for it."""
 
-    async def drop_pending(self, project_id: str) -> None:
+    async def drop_pending(self, org_id: str, project_id: str) -> None:
         """Forgets a project that was never created."""
 
     async def overdue(self, before_ms: int) -> list[OrgProject]:

@@ -9,12 +9,14 @@ from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.context import act_as
 from mesh.errors import Conflict
 from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.change import org_change
 from storage.records.engine import Database
 from storage.records.moves.fences import departed
 from storage.records.orgs import AccessChanges, Account, Fits, Membership, OrgProject, OrgRecord, anyhow
@@ -44,7 +46,9 @@ class SqlOrgRecords:
     async def sign_up(self, account: Account, org: OrgRecord, hint: str) -> None:
         """As OrgRecords says."""
         region = self._database.region
-        async with self._database.write() as connection:
+        founder = act_as(account.user_id, account.email)
+        async with org_change(self._database, org.org_id, founder) as change:
+            connection = change.connection
             await _insert_account(connection, account)
             await connection.execute(insert(orgs).values(_org_values(org)))
             owner = {"role": OrgRole.ORG_ROLE_OWNER, "home_region": region}
@@ -52,6 +56,7 @@ class SqlOrgRecords:
                 insert(members).values(org_id=org.org_id, user_id=account.user_id, **owner)
             )
             await enqueue(connection, [hint_row(region, hint), org_row(region, org)])
+            change.note("org.created", "org", org.org_id, after={"name": org.name, "plan": org.plan})
 
     async def account(self, email_key: str) -> Account | None:
         """As OrgRecords says."""
@@ -59,6 +64,12 @@ class SqlOrgRecords:
             query = select(accounts).where(accounts.c.email_key == email_key)
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else Account(*row)
+
+    async def email(self, user_id: str) -> str:
+        """As OrgRecords says."""
+        async with self._database.read() as connection:
+            query = select(accounts.c.email).where(accounts.c.user_id == user_id)
+            return await connection.scalar(query) or ""
 
     async def orgs(self) -> list[OrgRecord]:
         """As OrgRecords says."""
@@ -115,48 +126,63 @@ class SqlOrgRecords:
 
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """As OrgRecords says."""
-        async with self._database.write() as connection:
-            now = await standing(connection, org_id, _now_ms())
-            if now is None:
-                return False
-            if now.plan != plan:
-                fits(plan, now)
-                await put_plan(connection, org_id, now.plan, plan, _now_ms())
-                await renumber(connection, org_id)
+        async with org_change(self._database, org_id) as change:
+            now = await standing(change.connection, org_id, _now_ms())
+            if now is None or now.plan == plan:
+                change.nothing()
+                return now is not None
+            fits(plan, now)
+            await put_plan(change.connection, org_id, now.plan, plan, _now_ms())
+            await renumber(change.connection, org_id)
+            change.note("org.plan.updated", "org", org_id, before={"plan": now.plan}, after={"plan": plan})
             return True
 
     async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
         """As OrgRecords says."""
         this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
-        existing = update(org_projects).where(*this, org_projects.c.state != "pending")
-        async with self._database.write() as connection:
-            changed = await connection.execute(existing.values(retention_days=days))
-            await renumber(connection, org_id, project_id)
-            return changed.rowcount == 1
+        existing = (*this, org_projects.c.state != "pending")
+        async with org_change(self._database, org_id) as change:
+            query = select(org_projects.c.retention_days).where(*existing).with_for_update()
+            found = (await change.connection.execute(query)).one_or_none()
+            if found is None or found.retention_days == days:
+                change.nothing()
+                return found is not None
+            await change.connection.execute(update(org_projects).where(*existing).values(retention_days=days))
+            await renumber(change.connection, org_id, project_id)
+            before, after = {"retention_days": found.retention_days}, {"retention_days": days}
+            change.note("project.retention.updated", "project", project_id, before=before, after=after)
+            return True
 
     async def add_pending(self, project: OrgProject) -> int:
         """As OrgRecords says."""
-        async with self._database.write() as connection:
-            await connection.execute(insert(org_projects).values(_project_values(project)))
-            return await next_seq(connection)
+        async with org_change(self._database, project.org_id) as change:
+            await change.connection.execute(insert(org_projects).values(_project_values(project)))
+            after = {"name": project.name, "region": project.region}
+            change.note("project.authorised", "project", project.project_id, after=after)
+            return await next_seq(change.connection)
 
     async def complete(self, org_id: str, project_id: str) -> bool:
         """As OrgRecords says."""
         this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
-        async with self._database.write() as connection:
+        async with org_change(self._database, org_id) as change:
             pending = update(org_projects).where(*this, org_projects.c.state == "pending")
-            if (await connection.execute(pending.values(state="active"))).rowcount:
-                await refresh(connection, org_id)
+            if (await change.connection.execute(pending.values(state="active"))).rowcount:
+                await refresh(change.connection, org_id)
                 # The plan may have changed since the ticket was given.
-                await renumber(connection, org_id, project_id)
+                await renumber(change.connection, org_id, project_id)
+                change.note("project.created", "project", project_id)
                 return True
-            return await connection.scalar(select(org_projects.c.state).where(*this)) is not None
+            change.nothing()
+            return await change.connection.scalar(select(org_projects.c.state).where(*this)) is not None
 
-    async def drop_pending(self, project_id: str) -> None:
+    async def drop_pending(self, org_id: str, project_id: str) -> None:
         """As OrgRecords says."""
         this = (org_projects.c.project_id == project_id, org_projects.c.state == "pending")
-        async with self._database.write() as connection:
-            await connection.execute(delete(org_projects).where(*this))
+        async with org_change(self._database, org_id) as change:
+            if (await change.connection.execute(delete(org_projects).where(*this))).rowcount:
+                change.note("project.abandoned", "project", project_id)
+            else:
+                change.nothing()
 
     async def overdue(self, before_ms: int) -> list[OrgProject]:
         """As OrgRecords says."""

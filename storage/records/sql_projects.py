@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.allowlists import AllowLists
 from mesh.errors import Conflict, NotFound
+from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.change import Change, project_change
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
 from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys, Retention
@@ -32,18 +34,20 @@ class SqlProjectRecords:
     async def provision(self, project: ProjectRecord, keys: Sequence[KeyRecord]) -> ProjectWithKeys:
         """As ProjectRecords says."""
         self._database.require_here(project.region)
-        async with self._database.write() as connection:
+        async with project_change(self._database, project.project_id) as change:
+            connection = change.connection
             earlier = await _project(connection, project.project_id, lock=True)
             if earlier is None:
                 await connection.execute(insert(projects).values(_project_values(project)))
+                change.note("project.provisioned", "project", project.project_id)
             elif earlier.org_id != project.org_id:
                 raise Conflict
             else:
                 _require_active(earlier)
-                await self._revoke_all(connection, project.project_id, keys[0].created_at_ms)
+                await self._revoke_all(change, project.project_id, keys[0].created_at_ms)
             await enqueue(connection, [pin_row(project)])
             for key in keys:
-                await self._add_key(connection, key)
+                await self._add_key(change, key)
             return ProjectWithKeys(earlier or project, await _keys(connection, project.project_id))
 
     async def project(self, project_id: str) -> ProjectRecord | None:
@@ -61,39 +65,49 @@ class SqlProjectRecords:
 
     async def add_key(self, key: KeyRecord) -> None:
         """As ProjectRecords says."""
-        async with self._database.write() as connection:
-            _require_active(await _found(connection, key.project_id))
-            await self._add_key(connection, key)
+        async with project_change(self._database, key.project_id) as change:
+            _require_active(await _found(change.connection, key.project_id))
+            await self._add_key(change, key)
 
     async def revoke_key(self, project_id: str, key_id: str, now_ms: int) -> KeyRecord:
         """As ProjectRecords says."""
-        async with self._database.write() as connection:
-            of_project = {key.key_id: key for key in await _keys(connection, project_id, lock=True)}
+        async with project_change(self._database, project_id) as change:
+            of_project = {key.key_id: key for key in await _keys(change.connection, project_id, lock=True)}
             key = of_project.get(key_id)
             if key is None:
                 raise NotFound(ErrorReason.ERROR_REASON_KEY_NOT_FOUND)
-            return await self._revoke(connection, key, now_ms)
+            if key.revoked_at_ms is not None:
+                change.nothing()
+            return await self._revoke(change, key, now_ms)
 
     async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
         """As ProjectRecords says."""
-        async with self._database.write() as connection:
-            project = replace(await _found(connection, project_id), state="archived")
-            change = update(projects).where(projects.c.project_id == project_id)
-            await connection.execute(change.values(state=project.state))
-            return ProjectWithKeys(project, await self._revoke_all(connection, project_id, now_ms))
+        async with project_change(self._database, project_id) as change:
+            found = await _found(change.connection, project_id)
+            this = update(projects).where(projects.c.project_id == project_id)
+            await change.connection.execute(this.values(state="archived"))
+            if found.state == "archived":
+                change.nothing()
+            else:
+                change.note("project.archived", "project", project_id)
+            keys = await self._revoke_all(change, project_id, now_ms)
+            return ProjectWithKeys(replace(found, state="archived"), keys)
 
     async def set_allow_lists(
         self, project_id: str, *, domains: tuple[str, ...] | None, networks: tuple[str, ...] | None
     ) -> ProjectWithKeys:
         """As ProjectRecords says."""
-        async with self._database.write() as connection:
+        async with project_change(self._database, project_id) as change:
+            connection = change.connection
             project = await _found(connection, project_id)
             kept = project.allow_lists
             lists = AllowLists(
                 kept.domains if domains is None else domains, kept.networks if networks is None else networks
             )
-            change = update(projects).where(projects.c.project_id == project_id)
-            await connection.execute(change.values(_list_values(lists)))
+            this = update(projects).where(projects.c.project_id == project_id)
+            await connection.execute(this.values(_list_values(lists)))
+            before, after = _list_values(kept), _list_values(lists)
+            change.note("project.allow_lists.updated", "project", project_id, before=before, after=after)
             changed = replace(project, allow_lists=lists)
             return ProjectWithKeys(changed, await _keys(connection, project_id))
 
@@ -124,24 +138,26 @@ class SqlProjectRecords:
             every = await connection.execute(select(projects).order_by(projects.c.created_at))
             return [ProjectWithKeys(_project_record(row), found[row.project_id]) for row in every]
 
-    async def _add_key(self, connection: AsyncConnection, key: KeyRecord) -> None:
-        await connection.execute(insert(api_keys).values(_key_values(key)))
-        await enqueue(connection, [key_row(self._database.region, key)])
+    async def _add_key(self, change: Change, key: KeyRecord) -> None:
+        await change.connection.execute(insert(api_keys).values(_key_values(key)))
+        await enqueue(change.connection, [key_row(self._database.region, key)])
+        after = {"environment": Environment.Name(key.environment).removeprefix("ENVIRONMENT_").lower()}
+        change.note("api_key.created", "api_key", key.key_id, after=after)
 
-    async def _revoke_all(self, connection: AsyncConnection, project_id: str, now_ms: int) -> list[KeyRecord]:
+    async def _revoke_all(self, change: Change, project_id: str, now_ms: int) -> list[KeyRecord]:
         return [
-            await self._revoke(connection, key, now_ms)
-            for key in await _keys(connection, project_id, lock=True)
+            await self._revoke(change, key, now_ms)
+            for key in await _keys(change.connection, project_id, lock=True)
         ]
 
-    async def _revoke(self, connection: AsyncConnection, key: KeyRecord, now_ms: int) -> KeyRecord:
+    async def _revoke(self, change: Change, key: KeyRecord, now_ms: int) -> KeyRecord:
         if key.revoked_at_ms is not None:
             return key
         revoked = replace(key, revoked_at_ms=now_ms)
-        await connection.execute(
-            update(api_keys).where(api_keys.c.key_id == key.key_id).values(revoked_at=now_ms)
-        )
-        await enqueue(connection, [key_row(self._database.region, revoked)])
+        this = update(api_keys).where(api_keys.c.key_id == key.key_id)
+        await change.connection.execute(this.values(revoked_at=now_ms))
+        await enqueue(change.connection, [key_row(self._database.region, revoked)])
+        change.note("api_key.revoked", "api_key", key.key_id)
         return revoked
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from mesh.context import act_as
 from storage.analytics.engine import Engine, QueryLimits
+from storage.records.records import Records
 from tests.support.clickhouse.server import ClickHouse
 from tests.support.engines import BACKENDS, open_engine, running_clickhouse
 from tests.support.logs import LOG_BACKENDS, LogPlace
 from tests.support.nats import Nats, running_nats
+from tests.support.nodes import EU
+from tests.support.postgres import Postgres, running_postgres
 
 LIMITS = QueryLimits(max_seconds=2, max_memory_bytes=256 << 20)
+
+
+@pytest.fixture(autouse=True)
+def _acting() -> None:
+    """Records are changed by somebody."""
+    act_as("usr_test", "test@example.com")
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +66,27 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> LogPlace:
     if request.param == "lmdb":
         return LogPlace.in_folder(tmp_path / "log")
     return LogPlace.on_nats(request.getfixturevalue("nats"))
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL server."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a test's own records are: new, on each database."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/records.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.new_database()
+
+
+@pytest.fixture
+async def records(url: str) -> AsyncIterator[Records]:
+    """The records of eu-west-1."""
+    opened = await Records.open(url, region=EU)
+    yield opened
+    await opened.close()

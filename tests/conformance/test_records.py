@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,32 +28,10 @@ from storage.records.orgs import Account, OrgProject, OrgRecord, ProjectRetentio
 from storage.records.projects import KeyRecord, ProjectRecord, Retention
 from storage.records.records import Records
 from storage.records.tables import metadata
-from tests.support.postgres import Postgres, running_postgres
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
 EU, US = "eu-west-1", "us-east-1"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/records.db"
-    server: Postgres = request.getfixturevalue("postgres")
-    return await server.new_database()
-
-
-@pytest.fixture
-async def records(url: str) -> AsyncIterator[Records]:
-    opened = await Records.open(url, region=EU)
-    yield opened
-    await opened.close()
 
 
 def project(name: str = "proj_1", region: str = EU) -> ProjectRecord:
@@ -373,7 +350,7 @@ async def test_a_pending_project_is_shown_to_nobody_and_can_be_dropped(records: 
     assert await records.orgs.projects("org_1", visible_to=None) == []
     assert await records.orgs.overdue(1_000) == []
     assert await records.orgs.overdue(1_001) == [org_project()]
-    await records.orgs.drop_pending("proj_1")
+    await records.orgs.drop_pending("org_1", "proj_1")
     assert not await records.orgs.complete("org_1", "proj_1")
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from mesh.context import act_as
 from mesh.directory import OrgFact, ProjectFact
 from sankofa.org.v1.org_pb2 import RetentionRow
 from services.ingest.projects.facts import ProjectFacts
@@ -27,6 +28,7 @@ class OwnDirectory(MemoryDirectory):
 @pytest.fixture
 async def records() -> AsyncIterator[Records]:
     opened = await Records.open("sqlite+aiosqlite:///:memory:", region=EU)
+    act_as("usr_1")
     await opened.projects.provision(ProjectRecord("proj_1", "org_1", "Shop", EU, "active", 1, 30), [])
     yield opened
     await opened.close()

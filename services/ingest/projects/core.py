@@ -12,6 +12,7 @@ from typing import Protocol
 
 from mesh.access import authorise
 from mesh.allowlists import AllowLists
+from mesh.context import act_as
 from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
@@ -113,6 +114,7 @@ class Projects:
         """
         ticket = await read_ticket(token, directory=self._directory, region=self._region)
         creator, now = ticket.creator, self._clock_ms()
+        act_as(creator.user_id)
         project = ProjectRecord(
             creator.project_id,
             creator.org_id,

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from storage.records.tables.accounts import accounts, token_keys
+from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
 from storage.records.tables.moves import (
     account_departures,
@@ -38,6 +39,8 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     access_rows,
     usage,
     plan_changes,
+    org_audit,
+    org_audit_heads,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
@@ -60,11 +63,15 @@ __all__ = [
     "fences",
     "members",
     "metadata",
+    "org_audit",
+    "org_audit_heads",
     "org_handovers",
     "org_projects",
     "orgs",
     "outbox",
     "plan_changes",
+    "project_audit",
+    "project_audit_heads",
     "project_roles",
     "projects",
     "store",

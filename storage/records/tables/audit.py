@@ -1,0 +1,46 @@
+"""The audit logs: a chain of rows for each organisation, and one for each project that is pinned here."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text
+
+from storage.records.tables.base import metadata
+
+
+def _log(name: str, scope: str, owner: str) -> tuple[Table, Table]:
+    """The rows of the chains, and where each chain begins and ends."""
+    rows = Table(
+        name,
+        metadata,
+        Column(scope, String, ForeignKey(owner), primary_key=True),
+        Column("seq", BigInteger, primary_key=True, autoincrement=False),
+        Column("audit_id", String, nullable=False, unique=True),
+        Column("at", BigInteger, nullable=False),
+        Column("actor_id", String, nullable=False),
+        Column("actor_email", String, nullable=False),
+        Column("action", String, nullable=False),
+        Column("resource_type", String, nullable=False),
+        Column("resource_id", String, nullable=False),
+        Column("before", Text, nullable=False),
+        Column("after", Text, nullable=False),
+        Column("metadata", Text, nullable=False),
+        Column("hash", LargeBinary, nullable=False),
+        Index(f"{name}_by_time", scope, "at"),
+    )
+    heads = Table(
+        f"{name}_heads",
+        metadata,
+        Column(scope, String, ForeignKey(owner), primary_key=True),
+        Column("seq", BigInteger, nullable=False),
+        Column("hash", LargeBinary, nullable=False),
+        Column("first_seq", BigInteger, nullable=False),
+        Column("first_hash", LargeBinary, nullable=False),
+    )
+    return rows, heads
+
+
+org_audit, org_audit_heads = _log("org_audit", "org_id", "orgs.org_id")
+project_audit, project_audit_heads = _log("project_audit", "project_id", "projects.project_id")
+"""`before`, `after` and `metadata` are canonical JSON, as they were hashed. A head has the number and the
+hash of its chain's last row; `first_…` are those of the row before the oldest that is kept.
+"""
