@@ -100,7 +100,7 @@ async def _changing(
     rows, heads = tables
     this = heads.c[scope_column] == scope
     async with database.write() as connection:
-        await connection.execute(select(heads.c.seq).where(this).with_for_update())
+        await connection.execute(select(heads.c.seq).where(this).with_for_update(key_share=True))
         change = Change(connection, actor, scope)
         yield change
         noted = change.rows()

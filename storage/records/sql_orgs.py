@@ -105,24 +105,31 @@ class SqlOrgRecords:
 
     async def put_member(self, org_id: str, user_id: str, role: OrgRole, home_region: str) -> None:
         """As OrgRecords says."""
-        async with self._database.write() as connection:
+        async with org_change(self._database, org_id) as change:
+            connection = change.connection
             this = (members.c.org_id == org_id, members.c.user_id == user_id)
             await connection.execute(delete(members).where(*this))
             if role != OrgRole.ORG_ROLE_UNSPECIFIED:
                 values = {"org_id": org_id, "user_id": user_id, "role": role, "home_region": home_region}
                 await connection.execute(insert(members).values(values))
             await refresh(connection, org_id)
+            change.note("member.role.updated", "member", user_id, after={"role": OrgRole.Name(role)})
 
     async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
         """As OrgRecords says."""
-        async with self._database.write() as connection:
+        async with self._database.read() as connection:
+            owner = select(org_projects.c.org_id).where(org_projects.c.project_id == project_id)
+            org_id = (await connection.execute(owner)).scalar_one()
+        async with org_change(self._database, org_id) as change:
+            connection = change.connection
             this = (project_roles.c.project_id == project_id, project_roles.c.user_id == user_id)
             await connection.execute(delete(project_roles).where(*this))
             if role != ProjectRole.PROJECT_ROLE_UNSPECIFIED:
                 values = {"project_id": project_id, "user_id": user_id, "role": role}
                 await connection.execute(insert(project_roles).values(values))
-            owner = select(org_projects.c.org_id).where(org_projects.c.project_id == project_id)
-            await refresh(connection, (await connection.execute(owner)).scalar_one())
+            await refresh(connection, org_id)
+            after = {"user_id": user_id, "role": ProjectRole.Name(role)}
+            change.note("project.role.updated", "project", project_id, after=after)
 
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """As OrgRecords says."""
@@ -142,7 +149,7 @@ class SqlOrgRecords:
         this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
         existing = (*this, org_projects.c.state != "pending")
         async with org_change(self._database, org_id) as change:
-            query = select(org_projects.c.retention_days).where(*existing).with_for_update()
+            query = select(org_projects.c.retention_days).where(*existing).with_for_update(key_share=True)
             found = (await change.connection.execute(query)).one_or_none()
             if found is None or found.retention_days == days:
                 change.nothing()

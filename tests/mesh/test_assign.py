@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mesh.client import GuardedChannel
+from mesh.context import act_as
 from mesh.grants import make_grant
 from mesh.identity import Identity
 from mesh.signing import RowSigner
@@ -152,6 +153,7 @@ async def test_only_owners_and_only_to_regions_that_are_open(cells: Cells) -> No
     owner = await cells.sign_up(EU)
     assert await reason_of(assign(cells, owner, AF)) == "REGION_NOT_OPEN"
     assert await reason_of(assign(cells, owner, "mars-1")) == "REGION_UNKNOWN"
+    act_as("usr_test")
     await cells.of[EU].records.orgs.put_member(owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
     assert await reason_of(assign(cells, owner, US)) == "PERMISSION_DENIED"
     stranger = await cells.sign_up(EU, "eve@example.org")
@@ -181,6 +183,7 @@ async def test_what_can_not_go_on_is_given_up_and_everything_is_as_it_was(pki: P
 
         await until(abandoned)
         assert (await progress(cells, owner, EU)).reason.startswith("us-east-1 did not take it")
+        act_as("usr_test")
         await cells.of[EU].records.orgs.set_plan(owner.org_id, "growth")
         await cells.of[US].start()
         await until(lambda: ended(cells, owner))

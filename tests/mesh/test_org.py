@@ -9,6 +9,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from mesh.context import act_as
 from mesh.errors import Unavailable
 from mesh.regions import GLOBAL
 from mesh.tokens import USER
@@ -104,6 +105,7 @@ async def test_roles_decide_who_creates_where_and_who_sees_what(cells: Cells) ->
     ours, theirs = await cells.create(owner, EU), await cells.create(owner, US)
     cell, records = cells.of[EU], cells.of[EU].records.orgs
     people = {"usr_admin": OrgRole.ORG_ROLE_ADMIN, "usr_member": OrgRole.ORG_ROLE_MEMBER}
+    act_as("usr_test")
     for user, role in people.items():
         await records.put_member(owner.org_id, user, role, EU)
     await records.put_project_role(theirs.project.project_id, "usr_member", ProjectRole.PROJECT_ROLE_VIEWER)
@@ -170,6 +172,7 @@ async def test_a_changed_role_reaches_the_projects_region(cells: Cells) -> None:
     owner = await cells.sign_up(EU)
     project_id = (await cells.create(owner, US)).project.project_id
     there, records = cells.of[US].directory, cells.of[EU].records.orgs
+    act_as("usr_test")
     for role in (OrgRole.ORG_ROLE_ADMIN, OrgRole.ORG_ROLE_MEMBER):
         await records.put_member(owner.org_id, "usr_bob", role, US)
         admin = role == OrgRole.ORG_ROLE_ADMIN

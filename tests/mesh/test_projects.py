@@ -10,6 +10,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from mesh.context import act_as
 from mesh.tokens import PROVISION, USER
 from sankofa.ingest.v1 import project_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
@@ -181,6 +182,7 @@ async def test_viewers_read_admins_mint_strangers_do_neither(cells: Cells) -> No
     assert await reason_of(mint(cells, project_id, owner.token, 0)) == "INVALID_ARGUMENT"
 
     records = cells.of[EU].records.orgs
+    act_as("usr_test")
     await records.put_member(owner.org_id, "usr_viewer", OrgRole.ORG_ROLE_MEMBER, US)
     await records.put_project_role(project_id, "usr_viewer", ProjectRole.PROJECT_ROLE_VIEWER)
     await until(lambda: cells.of[US].directory.access("usr_viewer", project_id))

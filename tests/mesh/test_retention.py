@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mesh.context import act_as
 from mesh.regions import GLOBAL
 from sankofa.ingest.v1 import project_pb2 as projects_pb
 from sankofa.org.v1 import org_pb2 as pb
@@ -130,6 +131,7 @@ async def test_only_an_owner_sets_it_and_the_list_shows_it(cells: Cells) -> None
     assert await reason_of(set_retention(cells, owner, project_id, 31)) == "PLAN_REQUIRED"
     assert await reason_of(set_retention(cells, owner, "proj_none", 7)) == "PROJECT_NOT_FOUND"
     records = cells.of[US].records.orgs
+    act_as("usr_test")
     await records.put_member(owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
     assert await reason_of(set_retention(cells, owner, project_id, 7)) == "PERMISSION_DENIED"
 

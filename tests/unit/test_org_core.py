@@ -11,6 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mesh.context import act_as
 from mesh.directory import OrgFact, RegionFact
 from mesh.errors import Conflict, Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated
 from mesh.hints import LoginHints
@@ -264,6 +265,7 @@ async def test_only_owners_set_the_retention_and_only_of_their_own_projects(
 ) -> None:
     session, org_id = await owner(orgs)
     project_id = await created(orgs, session, org_id, 30)
+    act_as("usr_test")
     await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
     with pytest.raises(Forbidden):
         await orgs.set_retention(session.token, org_id, project_id, 7)
