@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from mesh.months import month_of
@@ -21,9 +21,10 @@ from storage.log.committer import Committer
 from storage.log.jetstream_commit import OWNER, PATIENCE_S, Commits
 from storage.log.jetstream_connection import Lost
 from storage.log.jetstream_dead import DeadLetters
-from storage.log.jetstream_frames import blocks_of, piece_of
+from storage.log.jetstream_frames import blocks_of
 from storage.log.jetstream_link import Link, Message, WrongLast
 from storage.log.jetstream_places import Places
+from storage.log.jetstream_reading import MESSAGES_A_READ, commits_from
 from storage.log.jetstream_server import Streams, check_server, open_streams
 from storage.log.jetstream_shred import Shredder
 
@@ -38,7 +39,6 @@ READ_BYTES: Final = 32 << 20
 SHRED_S: Final = 60.0
 """How long a shred may take: a few files of keys are copied."""
 
-_MESSAGES_A_READ: Final = 256
 _FOLLOWS_IN_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
 _PAUSE_S: Final = 0.05
 
@@ -191,7 +191,7 @@ class JetStreamLog:
 
     async def _read(self, after: int, last: int, limit: int) -> list[Block]:
         found, rows, size = list[Block](), 0, 0
-        async for first, end, place, body in self._commits_from(self._passed(after) + 1):
+        async for first, end, place, body in commits_from(self._link, self._streams, self._passed(after) + 1):
             if first > last:
                 break
             if place < self._commits.opened_at:
@@ -207,21 +207,6 @@ class JetStreamLog:
                     rows += len(block.rows)
         return found
 
-    async def _commits_from(self, place: int) -> AsyncIterator[tuple[int, int, int, bytes]]:
-        """(first row, last row, place of its last message, body) of each commit that is whole."""
-        pieces, more = list[bytes](), True
-        while more:
-            found, more = await self._link.messages(
-                self._streams.rows, self._streams.subject("rows"), place, _MESSAGES_A_READ
-            )
-            for message in found:
-                piece = piece_of(message.data)
-                pieces.append(piece.body)
-                place = message.seq + 1
-                if piece.part == piece.parts - 1:
-                    yield piece.first, piece.last, message.seq, b"".join(pieces)
-                    pieces = []
-
     def _passed(self, row: int) -> int:
         """The last place that holds nothing beyond a row: of those found, or of those stored since."""
         return max(self._found.passed(row), self._commits.places.passed(row))
@@ -231,7 +216,7 @@ class JetStreamLog:
         await self._write_cursor(self._cursor)
         await self._dead.load()
         await self._shredder.load()
-        await self._commits.counts.load(self._commits_from, month_of(self._now_ms()))
+        await self._commits.counts.load(month_of(self._now_ms()))
 
     async def _read_cursor(self) -> None:
         if stored := await self._link.last(self._streams.state, self._streams.subject("cursor")):
@@ -270,7 +255,7 @@ class JetStreamLog:
 
     async def _scan(self, needle: bytes) -> tuple[int, int]:
         examined = hits = 0
-        async for first, last, _, body in self._commits_from(1):
+        async for first, last, _, body in commits_from(self._link, self._streams, 1):
             for block in blocks_of(body) if first <= last else ():
                 examined += 1
                 hits += needle in block.project_id.encode() or any(needle in row for row in block.rows)
@@ -280,7 +265,7 @@ class JetStreamLog:
         ):
             place, more = 1, True
             while more:
-                found, more = await self._link.messages(stream, subject, place, _MESSAGES_A_READ)
+                found, more = await self._link.messages(stream, subject, place, MESSAGES_A_READ)
                 for message in found:
                     examined += 1
                     hits += needle in message.data or needle in message.subject.encode()

@@ -70,7 +70,6 @@ class Commits:
         self._once = OnceKeys(link=link, streams=streams, bound_bytes=bound_bytes)
         self.counts = UsageShards(link=link, streams=streams)
         self._unsure = False
-        self._doubtful = _NOTHING
         self._replaced = False
 
     async def take_over(self) -> None:
@@ -139,7 +138,7 @@ class Commits:
 
     async def save_usage(self) -> None:
         """Writes down what was counted until now: from then on the commits that say it may go."""
-        await self.counts.save(self.last, self._at)
+        await self.counts.save(self.last)
 
     async def _ready(self) -> None:
         if self._unsure and not self._replaced:
@@ -154,7 +153,6 @@ class Commits:
                 plan = await self._plan(appends, mark)
                 if not plan.messages:
                     return plan.outcomes
-                self._doubtful = plan.added
                 try:
                     if await self._stored(plan.messages):
                         break
@@ -196,10 +194,11 @@ class Commits:
                 self._replaced = True
                 return
             rows = await self._link.last(self._streams.rows, self._streams.subject("rows"))
-            self.counts.apply(self._doubtful)
+            for added in await self.counts.missed(self._at + 1):
+                self.counts.apply(added)
             self._at, self.last = ends, max(self.last, piece_of(rows.data).last if rows else 0)
             self.places.add(self.last, self._at, 0)
-        self._unsure, self._doubtful = False, _NOTHING
+        self._unsure = False
 
     async def _plan(self, appends: Sequence[Append], mark: str) -> _Plan:
         """What to store and what to answer, as the stream is at this place."""
@@ -240,7 +239,6 @@ class Commits:
         self.used_bytes += size
         self.places.add(plan.last, self._at, size)
         self.counts.apply(plan.added)
-        self._doubtful = _NOTHING
         with self.grown:
             self.last = plan.last
             self.grown.notify_all()

@@ -2,7 +2,6 @@
 
 usage.<shard>   totals of a shard's projects as of a row: its seq, 8 bytes, then for each project and month
                 length, 2 bytes | month, 4 bytes | total, 8 bytes | project id
-usage.all       seq of a row, 8 bytes | a place in the stream, 8 bytes: every shard says at least so much
 
 Commits are purged once they are stored, so what they count is written to the shards before. What lies beyond
 is read again when the log is opened: a commit counts where it begins after its project's shard. Ids are
@@ -12,13 +11,13 @@ remembered as far as their commits are still there.
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Callable
 from typing import Final
 from zlib import crc32
 
 from storage.log.codec import key_of, seq_of
 from storage.log.jetstream_frames import added_of
 from storage.log.jetstream_link import Link, Message
+from storage.log.jetstream_reading import commits_from
 from storage.log.jetstream_server import Streams
 from storage.log.usage import Added, Usage, oldest_kept
 
@@ -26,10 +25,6 @@ SHARDS: Final = 16
 """A message takes 1 MiB, some 20,000 projects of a month."""
 
 _ENTRY: Final = struct.Struct(">HIQ")
-_ALL: Final = struct.Struct(">QQ")
-
-Commits = Callable[[int], AsyncIterator[tuple[int, int, int, bytes]]]
-"""(first row, last row, place of its last message, body) of each commit from a place on."""
 
 
 class UsageShards:
@@ -40,15 +35,13 @@ class UsageShards:
         self._link, self._streams = link, streams
         self._dirty: set[int] = set()
 
-    async def load(self, commits: Commits, month: int) -> None:
+    async def load(self, month: int) -> None:
         """Reads what there is. Totals of months that are no longer kept are left out."""
         upto = dict[int, int]()
         for shard in range(SHARDS):
             if (stored := await self._link.last(self._streams.state, self._subject(shard))) is not None:
                 upto[shard] = self._read(stored.data, oldest_kept(month))
-        everything = await self._link.last(self._streams.state, self._subject("all"))
-        place = _ALL.unpack(everything.data)[1] if everything else 0
-        async for first, last, _, body in commits(place + 1):
+        async for first, last, _, body in commits_from(self._link, self._streams, 1):
             if first <= last:
                 added = added_of(body)
                 events = {
@@ -56,13 +49,18 @@ class UsageShards:
                 }
                 self.apply(Added(events, added.ids))
 
+    async def missed(self, place: int) -> list[Added]:
+        """What commits from a place on have added; to be applied with the place where they end."""
+        found = commits_from(self._link, self._streams, place)
+        return [added_of(body) async for first, last, _, body in found if first <= last]
+
     def apply(self, added: Added) -> None:
         """A commit is stored."""
         self.usage.apply(added)
         self._dirty.update(_shard(project_id) for _, project_id in added.events)
 
-    async def save(self, last: int, place: int) -> None:
-        """Writes totals that have changed, as of the commit that ends with the row `last`, at that place.
+    async def save(self, last: int) -> None:
+        """Writes totals that have changed, as of the commit that ends with the row `last`.
 
         Nothing is awaited between the caller's look at `last` and the totals that are written here.
         """
@@ -71,8 +69,6 @@ class UsageShards:
         try:
             for message in messages:
                 await self._link.store(message)
-            if messages:
-                await self._link.store(Message(self._subject("all"), _ALL.pack(last, place), {}))
         except BaseException:
             self._dirty |= dirty
             raise
@@ -95,7 +91,7 @@ class UsageShards:
                 self.usage.set(month, value[at - length : at].decode(), total)
         return seq_of(value[: len(key_of(0))])
 
-    def _subject(self, shard: int | str) -> str:
+    def _subject(self, shard: int) -> str:
         return self._streams.subject("usage", str(shard))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
 
-from storage.log import Append, DurableLog, LogFailed, LogFull, Once, Outcome, Rows, Table
+from mesh.months import month_of
+from storage.log import Append, Counted, DurableLog, LogFailed, LogFull, Once, Outcome, Rows, Table
 from storage.log import jetstream_commit as commits
 from storage.log.blocks import records
 from storage.log.jetstream import JetStreamLog
@@ -22,6 +24,7 @@ pytestmark = [pytest.mark.disk, pytest.mark.network]
 
 EU = "eu-west-1"
 PATIENCE_S = 3.0
+MONTH = month_of(time.time_ns() // 1_000_000)
 
 
 @pytest.fixture
@@ -30,7 +33,8 @@ def place(nats: Nats) -> LogPlace:
 
 
 def rows(*bodies: bytes, once: Once | None = None) -> list[Append]:
-    return [Append([Rows(Table.EVENTS, "proj_a", bodies)], once)]
+    counted = Counted("proj_a", MONTH, len(bodies))
+    return [Append([Rows(Table.EVENTS, "proj_a", bodies)], once, counted)]
 
 
 def bodies_in(log: DurableLog) -> list[bytes]:
@@ -60,6 +64,7 @@ async def test_an_append_whose_connection_is_cut_is_acknowledged_and_stored_once
         assert await log.append(rows(body, b"3}", once=key)) == [2]
         assert await log.append(rows(b"4}")) == [4]
         assert bodies_in(log) == [b"1}", body, b"3}", b"4}"]
+        assert log.usage == {MONTH: {"proj_a": 4}}
         log.close()
 
 
@@ -79,7 +84,12 @@ async def test_an_append_that_nobody_answers_fails_and_is_there_whole_or_not_at_
         later = await _once_it_answers(log, rows(b"4}"))
         assert bodies_in(log) in ([b"1}", b"2}", b"3}", b"4}"], [b"1}", b"4}"])
         assert later == [len(bodies_in(log))]
+        counted = {MONTH: {"proj_a": len(bodies_in(log))}}
+        assert log.usage == counted
         log.close()
+    again = place.open()
+    assert again.usage == counted
+    again.close()
 
 
 async def test_a_cursor_whose_answer_is_cut_is_moved_and_moves_on(nats: Nats, place: LogPlace) -> None:
@@ -337,6 +347,23 @@ def test_a_stream_that_keeps_its_rows_elsewhere_or_otherwise_is_refused(
     log.close()
     with pytest.raises(LogFailed, match=why):
         place.open()
+
+
+async def test_a_log_of_a_version_that_did_not_count_counts_from_now_on(place: LogPlace) -> None:
+    log = place.open()
+    assert isinstance(log, JetStreamLog)
+    name = f"{place.name}-state-{EU}"
+    made = log._link.wait(log._link.ask(f"STREAM.INFO.{name}"))["config"]
+    older = [subject for subject in made["subjects"] if ".usage." not in subject]
+    log._link.wait(log._link.ask(f"STREAM.UPDATE.{name}", made | {"subjects": older}))
+    log.close()
+    log = place.open()
+    await log.append(rows(b"1}", b"2}"))
+    log.commit(2)
+    log.close()
+    again = place.open()
+    assert (again.usage, bodies_in(again)) == ({MONTH: {"proj_a": 2}}, [])
+    again.close()
 
 
 def test_rows_without_their_cursor_are_not_taken_for_a_new_log(place: LogPlace) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from tests.support.logs import LogPlace
 
 pytestmark = [pytest.mark.disk]
 
+CHILD = Path(__file__).parent / "usage_child.py"
 OpenLog = Callable[..., DurableLog]
 NOVEMBER = 202611
 NOW_MS = 1_795_000_000_000
@@ -158,3 +162,29 @@ def test_ids_are_remembered_for_as_many_as_were_promised_and_then_forgotten() ->
     forgotten = again.events[NOVEMBER, "proj_1"]
     assert 900 <= forgotten <= 950
     assert set(again.ids) == {f"{number:010}" for number in range(forgotten)}
+
+
+def killed(arguments: list[str], kill_after: int) -> str:
+    """Runs a process, kills it after so many lines; the last one that it said."""
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for _ in range(kill_after):
+            line = child.stdout.readline()
+        child.kill()
+        return (line + child.stdout.read()).rpartition("\n")[0].splitlines()[-1]
+
+
+async def test_the_count_is_exact_after_every_kill(open_log: OpenLog, place: LogPlace) -> None:
+    """Killed at any moment: what is on disk is counted, once, and a repetition of it is known again."""
+    rows = events = 0
+    for number, kill_after in enumerate((1, 7, 20, 43)):
+        arguments = [sys.executable, str(CHILD), place.argument, f"{number:02}"]
+        acknowledged = await asyncio.to_thread(killed, arguments, kill_after)
+        log = open_log()
+        more = log.stats().appended - rows
+        rows += more
+        events += more // 5 * 4 + min(more % 5, 4)
+        assert log.usage == {NOVEMBER: {"proj_a": events}}
+        assert await totals(log, append(project_id="proj_a", ids=(acknowledged,))) == {"proj_a": events}
+        rows += 1
+        log.close()
