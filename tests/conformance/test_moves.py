@@ -14,10 +14,12 @@ from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.org.v1.transfer_pb2 import AssignmentStep
 from sankofa.registry.v1.registry_pb2 import Handover
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.plans.leases import lend
 from storage.records.moves.arrivals import Arrival
 from storage.records.moves.departures import Departure
 from storage.records.moves.rows import Body, TableDigest, encode
 from storage.records.orgs import Account, OrgProject, OrgRecord
+from storage.records.plans import Lent, Reported
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
@@ -115,6 +117,25 @@ async def test_everything_of_an_organisation_is_at_the_new_end_and_nothing_at_th
     assert await ends.old.orgs.membership("org_1", "usr_ada") is None
     assert await ends.old.orgs.membership("org_2", "usr_eve") is not None, "another organisation stays"
     assert await ends.new.orgs.membership("org_2", "usr_eve") is None
+
+
+async def test_usage_and_plans_move_and_nothing_is_lent_at_the_old_end_from_the_fence_on(ends: Ends) -> None:
+    """The new end goes on from the totals and the budgets that the old one knew."""
+    said = Reported("org_1", "proj_1", 202611, 99_000, needed=500)
+
+    async def asked(records: Records) -> list[Lent]:
+        answers = await records.plans.report(AF, [said], now_ms=1_000, lease_ms=60_000, lend=lend)
+        return [lent for _, lent in answers]
+
+    await ends.old.orgs.set_plan("org_1", "hobby")
+    (lent,) = await asked(ends.old)
+    usage, changes = await ends.old.plans.usage("org_1"), await ends.old.plans.changes("org_1")
+    assert (len(usage), len(changes)) == (1, 1)
+    await ends.move()
+    assert await asked(ends.old) == []
+    assert await ends.new.plans.usage("org_1") == usage
+    assert await ends.new.plans.changes("org_1") == changes
+    assert await asked(ends.new) == [lent]
 
 
 async def test_access_rows_get_numbers_of_the_new_regions_feed(ends: Ends) -> None:
