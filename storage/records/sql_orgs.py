@@ -28,6 +28,7 @@ from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
     access_rows,
     accounts,
+    departures,
     fences,
     members,
     org_projects,
@@ -256,8 +257,11 @@ def _memberships() -> Select[Any]:
 
 
 def _still_here() -> ColumnElement[bool]:
-    """Not those that have been handed over and are not erased yet."""
-    return orgs.c.org_id.not_in(select(fences.c.subject).where(fences.c.moved))
+    """Not those that another region answers for already, and that are not erased yet."""
+    switched = select(departures.c.org_id).where(departures.c.switched_at > 0)
+    return orgs.c.org_id.not_in(
+        select(fences.c.subject).where(fences.c.moved, fences.c.subject.in_(switched))
+    )
 
 
 def _membership(row: Row[Any]) -> Membership:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from mesh.errors import Conflict, InvalidInput, SankofaError
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
@@ -21,6 +23,7 @@ from storage.records.moves.rows import Body, TableDigest, encode
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
+from storage.records.tables import members
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.rows import handovers
@@ -28,8 +31,10 @@ from tests.support.rows import handovers
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
 KEY = b"k" * 32
+HINTS = {"ada@example.org": "hint_ada"}.__getitem__
 WORD = handovers((EU, US), org_id="org_1")[0]
 COPYING = AssignmentStep.ASSIGNMENT_STEP_FENCED
+SWITCHED = AssignmentStep.ASSIGNMENT_STEP_SWITCHED
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,7 @@ class Ends:
         assert departure is not None
         await self.old.moves.departures.hand_over(departure, word.SerializeToString(), tables)
         await self.new.moves.arrivals.take(operation_id, word, tables, KEY)
+        await self.old.moves.departures.reach(operation_id, SWITCHED, switched_at=11)
 
 
 async def filled(records: Records, name: str = "1", person: str = "ada") -> None:
@@ -251,6 +257,50 @@ async def test_nothing_is_taken_that_differs_from_what_was_handed_over(ends: End
     assert again is not None and again.step == COPYING
 
 
+async def test_a_region_gives_away_its_own_organisations_only(ends: Ends) -> None:
+    """One that lies about its rows: a role in an organisation of the new region's own."""
+    await filled(ends.new, "3", "kim")
+    tables = await ends.copy()
+    columns = ["home_region", "org_id", "role", "user_id"]
+    smuggled = Body("members", columns, [[EU, "org_3", OrgRole.ORG_ROLE_OWNER, "usr_ada"]])
+    arrival = await ends.new.moves.arrivals.find("op_1")
+    assert arrival is not None
+    await ends.new.moves.arrivals.put("op_1", arrival.cursor + 1, b"s" * 16, encode(smuggled))
+    with pytest.raises(Conflict):
+        await ends.new.moves.arrivals.take("op_1", WORD, tables, KEY)
+    assert await ends.new.orgs.membership("org_3", "usr_ada") is None
+    assert await ends.new.orgs.membership("org_1", "usr_ada") is None
+
+
+async def test_a_region_gives_away_its_own_people_only(ends: Ends) -> None:
+    """One that lies about its accounts: a person of a third region, who is a member at the new one."""
+    await filled(ends.new, "3", "kim")
+    await ends.new.orgs.put_member("org_3", "usr_ada", OrgRole.ORG_ROLE_OWNER, AF)
+    word, raw = handovers((EU, US), login_hint="hint_ada")[0], await ends.old.moves.accounts.rows("usr_ada")
+    with pytest.raises(Conflict):
+        await ends.new.moves.accounts.take("usr_ada", word, raw, HINTS)
+    await ends.new.orgs.put_member("org_3", "usr_ada", OrgRole.ORG_ROLE_UNSPECIFIED, AF)
+    other = handovers((EU, US), login_hint="hint_eve")[0]
+    for wrong in ((other, raw), (word, await ends.old.moves.accounts.rows("usr_eve"))):
+        with pytest.raises(Conflict):
+            await ends.new.moves.accounts.take("usr_ada", *wrong, HINTS)
+    assert await ends.new.orgs.account("ada@example.org") is None
+    await ends.new.moves.accounts.take("usr_ada", word, raw, HINTS)
+
+
+async def test_a_writer_that_began_before_the_fence_is_in_the_copy(ends: Ends) -> None:
+    """On PostgreSQL it has looked for a fence already; the fence waits for it, and so does the copy."""
+    database = ends.old.orgs._database
+    async with database.write() as connection:
+        member = {"org_id": "org_1", "user_id": "usr_late", "role": 1, "home_region": EU}
+        await connection.execute(insert(members).values(member))
+        copying = asyncio.ensure_future(ends.copy())
+        done, _ = await asyncio.wait([copying], timeout=0.3)
+        assert not done, "the fence is there while somebody writes"
+    tables = {each.table: each.rows for each in await copying}
+    assert tables["members"] == 3
+
+
 def replace_digest(each: TableDigest) -> TableDigest:
     return TableDigest(each.table, each.rows, b"x" * 32)
 
@@ -294,7 +344,7 @@ async def test_an_account_goes_with_its_only_organisation(ends: Ends) -> None:
     assert await ends.old.orgs.departed("hint_ada") and not await ends.old.orgs.departed("hint_eve")
     raw = await ends.old.moves.accounts.rows("usr_ada")
     for _ in range(2):
-        row = await ends.new.moves.accounts.take("usr_ada", word, raw)
+        row = await ends.new.moves.accounts.take("usr_ada", word, raw, HINTS)
         assert (row.region, list(row.login_hint.handovers)) == (US, [word])
     await ends.old.moves.accounts.erase("usr_ada", "op_1")
     assert await ends.old.orgs.account("ada@example.org") is None
@@ -324,12 +374,13 @@ async def test_nothing_is_left_in_the_old_regions_file(tmp_path: Path) -> None:
     ends, marker = Ends(old, new), f"mark{secrets.token_hex(8)}"
     account = Account("usr_ada", f"{marker}@example.org", f"{marker}@example.org", f"{marker}-hash", 1)
     await old.orgs.sign_up(account, OrgRecord("org_1", f"Org {marker}", "pro", 1, 1), "hint_ada")
+    hint_of = {account.email: "hint_ada"}.__getitem__
     assert holds(tmp_path, "old.db", marker)
     await ends.move()
     word = handovers((EU, US), login_hint="hint_ada")[0]
     (leaving,) = await old.moves.accounts.going_with("org_1")
     await old.moves.accounts.hand_over(leaving, "op_1", "hint_ada", word)
-    await new.moves.accounts.take("usr_ada", word, await old.moves.accounts.rows("usr_ada"))
+    await new.moves.accounts.take("usr_ada", word, await old.moves.accounts.rows("usr_ada"), hint_of)
     await old.moves.accounts.erase("usr_ada", "op_1")
     departure = await old.moves.departures.latest("org_1")
     assert departure is not None

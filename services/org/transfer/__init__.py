@@ -69,6 +69,7 @@ def build_transfer(
         publisher=publisher,
         signer=signer,
         verifier=verifier,
+        hints=hints,
         changes=changes,
         reached=reached,
     )

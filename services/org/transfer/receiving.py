@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from mesh.errors import Conflict, Forbidden, InvalidInput
+from mesh.hints import LoginHints
 from mesh.identity import Identity
 from mesh.sealing import NONCE_BYTES, SealingKey, info_of
 from mesh.signing import RowSigner, RowVerifier
@@ -40,6 +41,7 @@ class Receiver:
         publisher: RegistryPublisher,
         signer: RowSigner,
         verifier: RowVerifier,
+        hints: LoginHints,
         changes: ChangeSignal,
         reached: Reached,
         clock_ms: Callable[[], int] = _now_ms,
@@ -50,6 +52,7 @@ class Receiver:
         self._publisher = publisher
         self._signer = signer
         self._verifier = verifier
+        self._hints = hints
         self._changes = changes
         self._reached = reached
         self._clock_ms = clock_ms
@@ -115,7 +118,7 @@ class Receiver:
         if not word.login_hint:
             raise Forbidden(ErrorReason.ERROR_REASON_GRANT_INVALID)
         rows = self._open(grant, user_id, nonce, sealed)
-        row = await self._accounts.take(user_id, word, rows)
+        row = await self._accounts.take(user_id, word, rows, self._hints.hint)
         self._reached("target account taken")
         await self._changes.notify()
         await self._publisher.put([row])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.errors import Conflict
 from sankofa.registry.v1.registry_pb2 import Handover, Row
 from storage.records.engine import Database
 from storage.records.moves import fences
 from storage.records.moves.erasing import leave_nothing
 from storage.records.moves.fences import ACCOUNT
-from storage.records.moves.rows import bodies, decode, encode, erase, store
+from storage.records.moves.rows import bodies, encode, erase, store
 from storage.records.outbox import enqueue, forget_hint
 from storage.records.rows import hint_row, words_of
 from storage.records.sql_access import refresh
@@ -100,15 +102,19 @@ class Accounts:
         """What was erased leaves the files too."""
         await leave_nothing(self._database, ACCOUNT)
 
-    async def take(self, user_id: str, word: Handover, raw: bytes) -> Row:
-        """The account is here: its rows, its home in its memberships, its hint. A repeat changes nothing."""
+    async def take(self, user_id: str, word: Handover, raw: bytes, hint_of: Callable[[str], str]) -> Row:
+        """The account is here: its rows, its home in its memberships, its hint. A repeat changes nothing.
+
+        Raises Conflict for a person whose home another region was, and for an e-mail that is not the hint's:
+        a region gives away its own people only.
+        """
         region = self._database.region
         async with self._database.write() as connection:
             here = await connection.scalar(select(accounts.c.user_id).where(accounts.c.user_id == user_id))
             if here is None:
                 await fences.unfence(connection, user_id)
-                for body in msgspec.msgpack.decode(raw, type=list[bytes]):
-                    await store(connection, *decode(body, ACCOUNT))
+                await store(connection, ACCOUNT, user_id, msgspec.msgpack.decode(raw, type=list[bytes]))
+                await _require_theirs(connection, user_id, word, hint_of)
                 kept = {"epoch": word.epoch, "word": word.SerializeToString(deterministic=True)}
                 await connection.execute(insert(account_handovers).values(user_id=user_id, **kept))
                 mine = members.c.user_id == user_id
@@ -120,6 +126,16 @@ class Accounts:
             row = hint_row(region, word.login_hint, words)
             await enqueue(connection, [row])
         return row
+
+
+async def _require_theirs(
+    connection: AsyncConnection, user_id: str, word: Handover, hint_of: Callable[[str], str]
+) -> None:
+    email = await connection.scalar(select(accounts.c.email).where(accounts.c.user_id == user_id))
+    homes = select(members.c.home_region).where(members.c.user_id == user_id).distinct()
+    elsewhere = set(await connection.scalars(homes)) - {word.from_region}
+    if email is None or hint_of(email) != word.login_hint or elsewhere:
+        raise Conflict(detail="it was not that region's account")
 
 
 async def _moves(connection: AsyncConnection, user_id: str) -> int:

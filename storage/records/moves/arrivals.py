@@ -119,8 +119,7 @@ class Arrivals:
         key: bytes,
     ) -> None:
         await fences.unfence(connection, arrival.org_id)
-        for body in await _bodies(connection, arrival.operation_id):
-            await store(connection, *decode(body, ORG))
+        await store(connection, ORG, arrival.org_id, await _bodies(connection, arrival.operation_id))
         if await digests(connection, ORG, arrival.org_id, key) != list(tables):
             raise Conflict
         await _renumber(connection, arrival, word)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.errors import InvalidInput
+from mesh.errors import Conflict, InvalidInput
 
 ROWS_A_BODY: Final = 500
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -113,11 +114,20 @@ async def _pages(
         after = tuple(found[-1][key.name] for key in keys)
 
 
-async def store(connection: AsyncConnection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes rows where they belong."""
-    values = list(rows)
-    if values:
-        await connection.execute(insert(table), values)
+async def store(connection: AsyncConnection, family: Family, subject: str, raw: Iterable[bytes]) -> None:
+    """Writes bodies where they belong. Raises Conflict, which ends the transaction, for a row of another's.
+
+    Whoever sends them may give away what is theirs, and nothing else: counted after the fact, in the
+    database, so that no way of naming an owner gets past it.
+    """
+    came = Counter({str(table.name): 0 for table in family.tables})
+    for each in raw:
+        table, rows = decode(each, family)
+        came[str(table.name)] += len(rows)
+        if rows:
+            await connection.execute(insert(table), rows)
+    if {each.table: each.rows for each in await left(connection, family, subject)} != came:
+        raise Conflict(detail="rows of another have come")
 
 
 class Digests:
