@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -32,7 +32,7 @@ from sankofa.residency.v1.options_pb2 import PLANE_EGRESS
 EXTERNAL = "external"
 """What the ledger calls the other end."""
 USER_AGENT = "Sankofa-Residency-Mesh"
-TIMEOUT_S = 10.0
+TIMEOUT_S, VET_TIMEOUT_S = 10.0, 3.0
 MOST_BYTES = 1 << 20
 _ADDRESSES_TRIED = 3
 
@@ -111,6 +111,16 @@ class Egress:
                 return answer
         except TimeoutError:
             raise _failed(f"no answer within {timeout_s:g} s") from None
+
+    async def vet(self, url: str, *, purpose: str, timeout_s: float = VET_TIMEOUT_S) -> None:
+        """Whether an address may be set: raises InvalidInput where it would be refused if it were called now.
+
+        A name that is not known yet passes: each call judges anew.
+        """
+        target = checked_url(url)
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._judged(target, purpose)
 
     async def _judged(self, target: httpx.URL, purpose: str) -> list[str]:
         """The addresses of a host. One that may not be called condemns them all."""

@@ -269,3 +269,23 @@ async def test_a_label_that_is_none_is_a_name_that_is_not_known() -> None:
 def test_a_file_of_authorities_that_is_not_there_is_said_at_the_start(node: TestNode) -> None:
     with pytest.raises(ValueError, match="authorities_file"):
         way_out(node, authority="/nowhere.pem")
+
+
+async def test_an_address_is_vetted_before_it_is_set_and_nothing_is_sent(node: TestNode) -> None:
+    egress = way_out(node, resolve=Answers(["10.0.0.1"], ["93.184.216.34"], ["93.184.216.34"]))
+    with pytest.raises(InvalidInput, match="not public"):
+        await egress.vet(f"https://{RECEIVER_NAME}/", purpose=PURPOSE)
+    await egress.vet(f"https://{RECEIVER_NAME}/", purpose=PURPOSE)
+    with pytest.raises(InvalidInput, match="https://"):
+        await egress.vet(f"http://{RECEIVER_NAME}/", purpose=PURPOSE)
+    await egress.close()
+    assert [(edge.verdict, edge.requests) for edge in counted(node)] == [(VERDICT_REFUSED, 2)]
+
+
+async def test_a_name_that_is_not_known_yet_may_be_set(node: TestNode) -> None:
+    async def unknown(host: str, port: int) -> list[str]:
+        raise OSError("unknown")
+
+    egress = way_out(node, resolve=unknown)
+    await egress.vet(f"https://{RECEIVER_NAME}/", purpose=PURPOSE)
+    await egress.close()
