@@ -15,6 +15,7 @@ from mesh.tasks import background
 from storage.analytics.engine import Engine, QueryLimits
 from storage.analytics.errors import StoreDenied
 from storage.analytics.tables import DATABASE
+from storage.blobs.folder import BlobFolder
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory
 from storage.log import DurableLog, LogFailed, LogFull
@@ -22,8 +23,9 @@ from storage.log.lmdb import LmdbLog
 from storage.records.publisher import Publisher
 from storage.records.records import Records
 
-ANALYTICS, DIRECTORY, ORG_DIRECTORY, LOG, RECORDS = (
+ANALYTICS, BLOBS, DIRECTORY, ORG_DIRECTORY, LOG, RECORDS = (
     "analytics",
+    "blobs",
     "directory",
     "directory-org",
     "log",
@@ -82,6 +84,10 @@ class Cell:
     def records_file(self) -> Path | None:
         """The SQLite file; None where the records are in PostgreSQL."""
         return None if self.config.records_url else self._process.data_dir / RECORDS
+
+    def files(self, kind: str) -> BlobFolder:
+        """The region's files of one kind."""
+        return BlobFolder(self._process.data_dir / BLOBS / kind)
 
     @classmethod
     async def open(cls, process: Process) -> Cell:

@@ -242,6 +242,16 @@ TABLE: dict[int, Wire] = {
         ),
         ("EGRESS_REFUSED", InvalidInput, _BAD, 400, "The address can't be used: change it"),
         ("EGRESS_FAILED", Unavailable, _AWAY, 503, "The address did not answer: check it, and try again"),
+        ("WEBHOOK_NOT_FOUND", NotFound, _MISSING, 404, "Webhook not found"),
+        ("EXPORT_NOT_FOUND", NotFound, _MISSING, 404, "The export is not there, or no more: order a new one"),
+        (
+            "LINK_INVALID",
+            Forbidden,
+            _DENIED,
+            403,
+            "The link is over or not whole: read the export for a new one",
+        ),
+        ("TOO_MANY", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "Too many"),
         ("GRANT_INVALID", CrossingRefused, _DENIED, 403, "The grant of the transfer is not good here"),
         ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from mesh.egress import Egress
 from mesh.hints import LoginHints
 from mesh.node import Node
 from mesh.server import Service
@@ -20,6 +21,7 @@ from services.org.access import AccessServicer
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
+from services.org.exports import build_exports
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
@@ -27,9 +29,11 @@ from services.org.service import OrgServicer
 from services.org.signal import ChangeSignal
 from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
+from services.org.webhooks import build_webhooks
+from storage.blobs.folder import BlobFolder
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
-from storage.records.records import Moves
+from storage.records.records import Deliveries, Moves
 
 
 async def build(
@@ -44,11 +48,18 @@ async def build(
     signer: RowSigner,
     hints: LoginHints,
     moves: Moves,
+    deliveries: Deliveries,
+    egress: Egress,
+    files: BlobFolder,
+    secret: bytes,
     reached: Reached = nothing,
 ) -> list[Service]:
-    """Wires the services, announces the region's own rows and starts the reconciliation."""
-    changes = ChangeSignal()
+    """Wires the services, announces the region's own rows and starts what runs beside them.
+
+    `secret`: the mesh's own, of which keys are derived (mesh/keyring.py).
+    """
     callers = Callers(region=node.region, records=records, directory=directory)
+    changes = ChangeSignal()
     orgs = Orgs(
         region=node.region,
         records=records,
@@ -89,8 +100,28 @@ async def build(
     )
     access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
     services = org_pb2.DESCRIPTOR.services_by_name
+    webhooks = build_webhooks(
+        stack=stack,
+        callers=callers,
+        records=deliveries.webhooks,
+        cursors=deliveries.cursors,
+        egress=egress,
+        secret=secret,
+        every_s=config.webhook_look_s,
+    )
+    exports = build_exports(
+        region=node.region,
+        stack=stack,
+        callers=callers,
+        records=deliveries.exports,
+        files=files,
+        secret=secret,
+        every_s=config.export_look_s,
+    )
     return [
         *transfer,
+        webhooks,
+        exports,
         Service(
             add_OrgServiceServicer_to_server,
             OrgServicer(region=node.region, orgs=orgs),

@@ -44,20 +44,32 @@ class Callers:
         Forbidden (no member, or the role).
         """
         claims = verify(token, directory=self._directory, audience=USER)
-        member = await self._records.membership(org_id, claims.subject)
-        if member is None:
-            raise Forbidden(detail="you are no member of this organisation, one of its Admins can invite you")
+        member = await self._membership(claims.subject, org_id)
         if claims.issuer_region not in self._vouching(member):
             raise Unauthenticated
-        require(action, member.role)
-        act_as(member.user_id, await self._records.email(member.user_id))
-        return member
+        return await self._acting(member, action)
+
+    async def member_by_id(self, user_id: str, org_id: str, action: OrgAction) -> Membership:
+        """The same of who is known by other means than a token. Raises Forbidden."""
+        return await self._acting(await self._membership(user_id, org_id), action)
 
     async def memberships(self, token: str | None) -> list[Membership]:
         """The caller's organisations here, as far as the token's issuer may vouch for them."""
         claims = verify(token, directory=self._directory, audience=USER)
         every = await self._records.memberships(claims.subject)
         return [member for member in every if claims.issuer_region in self._vouching(member)]
+
+    async def _membership(self, user_id: str, org_id: str) -> Membership:
+        member = await self._records.membership(org_id, user_id)
+        if member is None:
+            raise Forbidden(detail="you are no member of this organisation, one of its Admins can invite you")
+        return member
+
+    async def _acting(self, member: Membership, action: OrgAction) -> Membership:
+        """From here on the member acts: what is changed is in the log under their name."""
+        require(action, member.role)
+        act_as(member.user_id, await self._records.email(member.user_id))
+        return member
 
     def _vouching(self, member: Membership) -> tuple[str, ...]:
         """Whose tokens count for a member: their home's, the primary's, and for a while the one before's."""

@@ -29,6 +29,11 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Before a reassignment is given up."""
         return timedelta(seconds=self.assign_patience_s)
 
+    webhook_look_s: float = 1.0
+    """Between two looks for rows of the audit log that a webhook has not been sent, seconds."""
+    export_look_s: float = 10.0
+    """Between two looks for exports to make and files to delete, seconds; a new order is seen at once."""
+
     @property
     def token_lifetime(self) -> timedelta:
         """Of a user's token."""

@@ -17,9 +17,11 @@ from mesh.regions import GLOBAL
 from mesh.signing import RowVerifier
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
+from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
+from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
@@ -85,6 +87,14 @@ class Cells:
     async def plans(self, region: str) -> PlanServiceStub:
         """Plans of a region's organisations. Raises like `_channel`."""
         return PlanServiceStub(await self.orgs_channel(region))
+
+    async def webhooks(self, region: str) -> WebhookServiceStub:
+        """Audit webhooks of organisations in a region. Raises like `_channel`."""
+        return WebhookServiceStub(await self.orgs_channel(region))
+
+    async def exports(self, region: str) -> AuditExportServiceStub:
+        """Exports of the audit logs of organisations in a region. Raises like `_channel`."""
+        return AuditExportServiceStub(await self.orgs_channel(region))
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""

@@ -36,7 +36,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
 from services.rest.primaries import NEWS_POLL_S, NEWS_WAIT_S, Primaries
-from services.rest.routing import ENVIRONMENTS, bearer, project_here, read_json, reply, resource
+from services.rest.routing import ENVIRONMENTS, bearer, org_named, project_here, read_json, reply, resource
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,7 @@ class Projects:
 
     async def list_projects(self, http: HttpRequest) -> Response:
         """The projects of an organisation, answered by its primary region."""
-        token, org_id = bearer(http), http.query_params.get("org_id", "")
-        if not org_id:
-            raise InvalidInput(detail="org_id is required")
+        token, org_id = bearer(http), org_named(http)
         org = await self._primaries.orgs(token, org_id)
         listed = await self._cells.call(org.ListProjects, ListProjectsRequest(org_id=org_id), token=token)
         return reply({"ok": True, "projects": [render.org_project(each) for each in listed.projects]})

@@ -52,7 +52,10 @@ class Queries:
         """A page of events, newest first."""
         token, scope = bearer(http), self._scope(http)
         request = ListEventsRequest(
-            scope=scope, filter=_filter(http), limit=_limit(http), cursor=http.query_params.get("cursor", "")
+            scope=scope,
+            filter=_filter(http),
+            limit=limit_of(http),
+            cursor=http.query_params.get("cursor", ""),
         )
         found = await self._cells.call(self._cells.query.ListEvents, request, token=token)
         events = [render.event(each) for each in found.events]
@@ -77,7 +80,7 @@ class Queries:
         """A page of people."""
         token, scope = bearer(http), self._scope(http)
         cursor = http.query_params.get("cursor", "")
-        request = ListPeopleRequest(scope=scope, limit=_limit(http), cursor=cursor)
+        request = ListPeopleRequest(scope=scope, limit=limit_of(http), cursor=cursor)
         found = await self._cells.call(self._cells.query.ListPeople, request, token=token)
         people = [render.person(each) for each in found.people]
         return reply({"ok": True, "people": people, "next_cursor": found.next_cursor or None})
@@ -118,7 +121,8 @@ def _filter(http: HttpRequest) -> EventFilter:
     )
 
 
-def _limit(http: HttpRequest) -> int:
+def limit_of(http: HttpRequest) -> int:
+    """The size of a page. Raises InvalidInput."""
     text = http.query_params.get("limit", "100")
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidInput(detail=f"limit is 1 to {MAX_LIMIT}")

@@ -24,6 +24,11 @@ def timestamp(unix_ms: int) -> str:
     return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
+def optional_timestamp(unix_ms: int) -> str | None:
+    """The same; None for 0, which says that there is no time to tell."""
+    return timestamp(unix_ms) if unix_ms else None
+
+
 def environment(value: Environment) -> str:
     """`live` or `test`."""
     return Environment.Name(value).removeprefix("ENVIRONMENT_").lower()

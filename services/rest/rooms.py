@@ -9,10 +9,12 @@ from services.rest.accounts import Accounts, HintOf
 from services.rest.assignments import Assignments
 from services.rest.billing import Billing
 from services.rest.cells import Cells
+from services.rest.exports import Exports
 from services.rest.primaries import Primaries
 from services.rest.projects import Projects
 from services.rest.queries import Queries
 from services.rest.residency import Residency
+from services.rest.webhooks import Webhooks
 
 
 def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: HintOf) -> list[Route]:
@@ -24,6 +26,8 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
         Billing(cells=cells, primaries=primaries),
         Residency(directory=directory, cells=cells, primaries=primaries),
         Assignments(cells=cells, primaries=primaries),
+        Webhooks(cells=cells, primaries=primaries),
+        Exports(cells=cells, primaries=primaries, directory=directory),
         Queries(region=region, directory=directory, cells=cells),
     )
     return [route for room in rooms for route in room.routes()]

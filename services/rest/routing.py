@@ -61,6 +61,14 @@ def bearer(http: HttpRequest) -> str:
     return token
 
 
+def org_named(http: HttpRequest) -> str:
+    """The organisation that the query names. Raises InvalidInput."""
+    org_id = http.query_params.get("org_id", "")
+    if not org_id:
+        raise InvalidInput(detail="org_id is required")
+    return org_id
+
+
 def project_here(http: HttpRequest, directory: Directory, region: str) -> str:
     """The project that the path names. Raises NotFound unless it is pinned to this region."""
     project_id: str = http.path_params["project_id"]

@@ -10,9 +10,12 @@ from storage.records.moves.accounts import Accounts
 from storage.records.moves.arrivals import Arrivals
 from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
+from storage.records.sql_deliveries import SqlDeliveryRecords
+from storage.records.sql_exports import SqlExportRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
+from storage.records.sql_webhooks import SqlWebhookRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,15 @@ class Moves:
     departures: Departures
     arrivals: Arrivals
     accounts: Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What of the audit log goes out, and how far that is."""
+
+    webhooks: SqlWebhookRecords
+    cursors: SqlDeliveryRecords
+    exports: SqlExportRecords
 
 
 class Records:
@@ -35,6 +47,9 @@ class Records:
         self.plans = SqlPlanRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.outbox = SqlOutbox(database)
+        self.deliveries = Deliveries(
+            SqlWebhookRecords(database), SqlDeliveryRecords(database), SqlExportRecords(database)
+        )
         self.moves = Moves(Departures(database), Arrivals(database), Accounts(database))
 
     @classmethod

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mesh.egress import Egress, EgressConfig
 from mesh.errors import SankofaError, Unavailable
 from mesh.hints import LoginHints
 from mesh.identity import Credentials
@@ -21,7 +22,9 @@ from mesh.tokens import TokenKey
 from sankofa.ingest.v1 import project_pb2 as projects_pb
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1 import org_pb2 as org_pb
+from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services import ingest, org, region_registry
@@ -31,6 +34,7 @@ from services.org.config import OrgConfig
 from services.org.transfer.words import nothing
 from services.region_registry.config import CatalogueRegion, RegistryConfig
 from storage.analytics.engine import Engine
+from storage.blobs.folder import BlobFolder
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory, wall_ms
 from storage.log.lmdb import LmdbLog
@@ -40,7 +44,8 @@ from storage.registry.store import RegistryStore
 from tests.support.nodes import AF, make_node
 
 DEADLINE_S = 15.0
-HINTS = LoginHints(b"k" * 32)
+SECRET = b"k" * 32
+HINTS = LoginHints(SECRET)
 PASSWORD = "correct horse"
 
 
@@ -113,6 +118,8 @@ class RunningCell:
     """Told of each step of a reassignment, at either end."""
     records_url: str = ""
     """Empty: SQLite, in `folder`."""
+    egress: EgressConfig = field(default_factory=EgressConfig)
+    """What this cell may call outside the mesh."""
     port: int = 0
     internal_port: int = 0
     records: Records = field(init=False)
@@ -153,6 +160,10 @@ class RunningCell:
             records=self.records.orgs,
             moves=self.records.moves,
             plans=self.records.plans,
+            deliveries=self.records.deliveries,
+            egress=self._egress(),
+            files=BlobFolder(self.folder / "blobs"),
+            secret=SECRET,
             hints=HINTS,
             reached=self.reached,
             **shared,
@@ -193,12 +204,25 @@ class RunningCell:
         """This cell, as the REST shim of its region calls it."""
         return OrgServiceStub(self._channel("rest", self.region, self.port))
 
+    def webhooks(self) -> WebhookServiceStub:
+        """This cell, as the REST shim of its region calls it."""
+        return WebhookServiceStub(self._channel("rest", self.region, self.port))
+
+    def exports(self) -> AuditExportServiceStub:
+        """This cell, as the REST shim of its region calls it."""
+        return AuditExportServiceStub(self._channel("rest", self.region, self.port))
+
     def projects(self) -> ProjectServiceStub:
         """This cell, as the REST shim of its region calls it."""
         return ProjectServiceStub(self._channel("rest", self.region, self.port))
 
     async def token_key(self) -> TokenKey:
         return await self.records.orgs.token_key(TokenKey.generate())
+
+    def _egress(self) -> Egress:
+        egress = Egress.of(self.node, self.egress)
+        self._stack.push_async_callback(egress.close)
+        return egress
 
     def _registry_stub(self) -> RegistryServiceStub:
         if not self.registry.port:

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 import httpx
 import uvloop
 
+from mesh.context import act_as
+from mesh.egress import EgressConfig
+from mesh.plans import Plan
 from mesh.server import MeshServer
 from services import ingest, query
 from services.ingest.config import IngestConfig
@@ -39,11 +42,21 @@ class Region:
     email: str
     token: str
     org_id: str
+    loop: asyncio.AbstractEventLoop
 
     @property
     def bearer(self) -> dict[str, str]:
         """The Owner's credential."""
         return {"authorization": f"Bearer {self.token}"}
+
+    def upgrade(self, plan: Plan) -> None:
+        """Gives the organisation a plan, from beside the region's loop."""
+
+        async def set_plan() -> bool:
+            act_as("operator/test")
+            return await self.cells.of[EU].records.orgs.set_plan(self.org_id, plan)
+
+        assert asyncio.run_coroutine_threadsafe(set_plan(), self.loop).result(START_DEADLINE_S)
 
     def project(self) -> dict[str, Any]:
         """A new project, as the public API answers its creation."""
@@ -53,14 +66,26 @@ class Region:
         created: dict[str, Any] = answer.json()
         return created
 
+    def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """What the management API answers the Owner; only a success is one."""
+        url = f"{self.url}/api/v1/{path}"
+        answer = httpx.request(method, url, headers=self.bearer, timeout=30, **more)
+        assert answer.status_code < 300, answer.text
+        answered: dict[str, Any] = answer.json()
+        return answered
+
 
 @asynccontextmanager
-async def open_region(pki: Path, folder: Path, engine: Engine) -> AsyncIterator[Region]:
-    """Starts all of it, and signs the Owner up over the public API."""
-    config = OrgConfig(token_lifetime_s=3600.0)
+async def open_region(
+    pki: Path, folder: Path, engine: Engine, *, egress: EgressConfig | None = None
+) -> AsyncIterator[Region]:
+    """Starts all of it, and signs the Owner up over the public API. `egress`: what it may call outside."""
+    config = OrgConfig(token_lifetime_s=3600.0, webhook_look_s=0.05, export_look_s=0.05)
     async with AsyncExitStack() as stack:
-        cells = await stack.enter_async_context(Cells(pki, folder, (EU,), config))
+        cells = Cells(pki, folder, (EU,), config)
         cell = cells.of[EU]
+        cell.egress = egress or EgressConfig()
+        await stack.enter_async_context(cells)
         log, address = await _ingest_and_query(stack, cell, folder, engine)
         shim = await start_shim(
             stack,
@@ -75,7 +100,9 @@ async def open_region(pki: Path, folder: Path, engine: Engine) -> AsyncIterator[
         email = "owner@example.org"
         owner = {"email": email, "password": PASSWORD, "org_name": "Analytical"}
         signed = (await shim.http.post("/api/v1/auth/signup", json=owner, timeout=30)).json()
-        yield Region(url, cells, shim, log, email, signed["token"], signed["orgs"][0]["id"])
+        owned = signed["orgs"][0]["id"]
+        loop = asyncio.get_running_loop()
+        yield Region(url, cells, shim, log, email, signed["token"], owned, loop)
 
 
 async def _ingest_and_query(

@@ -12,11 +12,13 @@ from services.rest.openapi import (
     accounts,
     assignments,
     billing,
+    exports,
     health,
     ingestion,
     projects,
     queries,
     residency,
+    webhooks,
 )
 from services.rest.openapi.area import Area
 from services.rest.openapi.refusals import LIMITS
@@ -24,7 +26,19 @@ from services.rest.openapi.shapes import ERROR, PLAIN_OK, SHARED_PARAMETERS, Jso
 
 VERSION: Final = "1.0.0"
 AREAS: Final[tuple[Area, ...]] = tuple(
-    room.AREA for room in (ingestion, accounts, projects, billing, residency, assignments, queries, health)
+    room.AREA
+    for room in (
+        ingestion,
+        accounts,
+        projects,
+        billing,
+        residency,
+        assignments,
+        webhooks,
+        exports,
+        queries,
+        health,
+    )
 )
 """In the order in which they are shown."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from storage.records.tables.accounts import accounts, token_keys
 from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
+from storage.records.tables.exports import audit_exports
 from storage.records.tables.moves import (
     account_departures,
     account_handovers,
@@ -29,6 +30,7 @@ from storage.records.tables.orgs import (
 from storage.records.tables.outbox import outbox
 from storage.records.tables.plans import event_budgets, plan_changes, usage
 from storage.records.tables.projects import api_keys, projects
+from storage.records.tables.webhooks import audit_dead_letters, audit_webhooks
 
 ORG_TABLES: Final[tuple[Table, ...]] = (
     orgs,
@@ -41,6 +43,9 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     plan_changes,
     org_audit,
     org_audit_heads,
+    audit_webhooks,
+    audit_dead_letters,
+    audit_exports,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
@@ -58,6 +63,9 @@ __all__ = [
     "api_keys",
     "arrivals",
     "arriving_rows",
+    "audit_dead_letters",
+    "audit_exports",
+    "audit_webhooks",
     "departures",
     "event_budgets",
     "fences",

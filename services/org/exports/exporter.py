@@ -1,0 +1,95 @@
+"""Makes the files of ordered exports, and deletes them a day later.
+
+An order is in the records until its file is on disk: killed in between, it is made again from the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Final
+
+from mesh.errors import SankofaError
+from services.org.exports import table
+from storage.blobs.folder import BlobFolder
+from storage.records.exports import Export, ExportRecords
+
+log = logging.getLogger(__name__)
+
+KEPT: Final = timedelta(days=1)
+ROWS_A_PAGE: Final = 500
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Exporter:
+    """One per region: looks every `every_s` seconds, or when it is told to."""
+
+    def __init__(
+        self,
+        *,
+        records: ExportRecords,
+        files: BlobFolder,
+        every_s: float,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._records = records
+        self._files = files
+        self._every_s = every_s
+        self._clock_ms = clock_ms
+        self._ordered = asyncio.Event()
+
+    def wake(self) -> None:
+        """Says that there is a new order."""
+        self._ordered.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        await self._files.sweep()
+        while True:
+            self._ordered.clear()
+            try:
+                await self._tidy()
+                for export in await self._records.pending():
+                    await self._try(export)
+            except SankofaError as error:
+                log.warning("audit exports: %s", error.public_text)
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await self._ordered.wait()
+            except TimeoutError:
+                pass
+
+    async def _try(self, export: Export) -> None:
+        """One that can't be made now keeps none of the others waiting."""
+        try:
+            await self._make(export)
+        except SankofaError as error:
+            log.warning("audit export %s waits: %s", export.export_id, error.public_text)
+
+    async def _make(self, export: Export) -> None:
+        written = 0
+
+        async def texts() -> AsyncIterator[str]:
+            nonlocal written
+            yield table.header()
+            after = 0
+            while page := await self._records.rows(export, after_seq=after, limit=ROWS_A_PAGE):
+                yield table.lines(page)
+                after, written = page[-1].seq, written + len(page)
+
+        size = await self._files.write(export.export_id, texts())
+        await self._records.ready(export, rows=written, size=size, now_ms=self._clock_ms())
+
+    async def _tidy(self) -> None:
+        """What is over, and what has no export any more here: its organisation may have moved."""
+        await self._records.expire(self._clock_ms() - int(KEPT.total_seconds() * 1000))
+        files = await self._files.names()
+        if files:
+            kept = await self._records.with_files()
+            await self._files.delete(name for name in files if name not in kept)
