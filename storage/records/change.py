@@ -11,7 +11,7 @@ on both databases. Who acts is mesh.context.acting(). No secret, hash or e-mail 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +23,10 @@ from mesh.ids import new_id
 from storage.records.audit.chain import GENESIS, AuditRow, Value, canonical
 from storage.records.engine import Database
 from storage.records.tables import org_audit, org_audit_heads, project_audit, project_audit_heads
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
@@ -95,31 +99,53 @@ async def _changing(
     scope_column: str,
     scope: str,
     actor: Actor,
-    clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock_ms: Callable[[], int] = _now_ms,
 ) -> AsyncIterator[Change]:
-    rows, heads = tables
+    _, heads = tables
     this = heads.c[scope_column] == scope
     async with database.write() as connection:
         await connection.execute(select(heads.c.seq).where(this).with_for_update(key_share=True))
         change = Change(connection, actor, scope)
         yield change
-        noted = change.rows()
-        if not noted:
-            return
-        head = (await connection.execute(select(heads.c.seq, heads.c.hash).where(this))).one_or_none()
-        seq, last = (0, GENESIS) if head is None else (int(head.seq), bytes(head.hash))
-        for row in noted:
-            seq += 1
-            numbered = replace(row, seq=seq, at_ms=clock_ms())
-            last = numbered.hashed_after(last)
-            await connection.execute(insert(rows).values(_values(scope_column, numbered, last)))
-        if head is None:
-            first = {"first_seq": 0, "first_hash": GENESIS}
-            await connection.execute(
-                insert(heads).values({scope_column: scope, "seq": seq, "hash": last} | first)
-            )
-        else:
-            await connection.execute(update(heads).where(this).values(seq=seq, hash=last))
+        await _append(connection, tables, scope_column, scope, change.rows(), clock_ms)
+
+
+@asynccontextmanager
+async def noting(connection: AsyncConnection, org_id: str, actor: Actor) -> AsyncIterator[Change]:
+    """The rows of an organisation that is changed in a transaction which does more than that: it moves."""
+    head = select(org_audit_heads.c.seq).where(org_audit_heads.c.org_id == org_id)
+    await connection.execute(head.with_for_update(key_share=True))
+    change = Change(connection, actor, org_id)
+    yield change
+    await _append(connection, (org_audit, org_audit_heads), "org_id", org_id, change.rows(), _now_ms)
+
+
+async def _append(
+    connection: AsyncConnection,
+    tables: tuple[Table, Table],
+    scope_column: str,
+    scope: str,
+    noted: Sequence[AuditRow],
+    clock_ms: Callable[[], int],
+) -> None:
+    if not noted:
+        return
+    rows, heads = tables
+    this = heads.c[scope_column] == scope
+    head = (await connection.execute(select(heads.c.seq, heads.c.hash).where(this))).one_or_none()
+    seq, last = (0, GENESIS) if head is None else (int(head.seq), bytes(head.hash))
+    for row in noted:
+        seq += 1
+        numbered = replace(row, seq=seq, at_ms=clock_ms())
+        last = numbered.hashed_after(last)
+        await connection.execute(insert(rows).values(_values(scope_column, numbered, last)))
+    if head is None:
+        first = {"first_seq": 0, "first_hash": GENESIS}
+        await connection.execute(
+            insert(heads).values({scope_column: scope, "seq": seq, "hash": last} | first)
+        )
+    else:
+        await connection.execute(update(heads).where(this).values(seq=seq, hash=last))
 
 
 def _values(scope_column: str, row: AuditRow, hashed: bytes) -> dict[str, object]:

@@ -9,27 +9,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
+from mesh.context import Actor
 from mesh.errors import Conflict, InvalidInput, SankofaError
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.org.v1.transfer_pb2 import AssignmentStep
 from sankofa.registry.v1.registry_pb2 import Handover
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.plans.leases import lend
+from storage.records.audit.chain import GENESIS, AuditRow
 from storage.records.moves.arrivals import Arrival
 from storage.records.moves.departures import Departure
 from storage.records.moves.rows import Body, TableDigest, encode
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
-from storage.records.tables import members
+from storage.records.tables import members, org_audit
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.rows import handovers
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
+ADA = Actor("usr_ada", "ada@example.org")
 KEY = b"k" * 32
 HINTS = {"ada@example.org": "hint_ada"}.__getitem__
 WORD = handovers((EU, US), org_id="org_1")[0]
@@ -55,7 +58,7 @@ class Ends:
     ) -> list[TableDigest]:
         """Fences it, and copies everything; the digests of the old end."""
         departure = Departure(operation_id, org_id, self.new.region, epoch, COPYING, "usr_ada", KEY, epoch)
-        await self.old.moves.departures.begin(departure)
+        await self.old.moves.departures.begin(departure, ADA)
         await self.old.moves.departures.fence(departure, 10)
         arrival = Arrival(operation_id, org_id, self.old.region, epoch, COPYING, epoch)
         await self.new.moves.arrivals.begin(arrival)
@@ -315,6 +318,28 @@ async def test_taking_twice_takes_once(ends: Ends) -> None:
     assert begun.taken
 
 
+async def test_the_log_goes_along_and_its_chain_is_unbroken(ends: Ends) -> None:
+    await ends.move()
+    departure = await ends.old.moves.departures.latest("org_1")
+    assert departure is not None
+    await ends.old.moves.departures.erase(departure)
+    await ends.new.moves.arrivals.finish("op_1", now_ms=30, write_pause_ms=1, accounts=0)
+    await ends.new.moves.arrivals.finish("op_1", now_ms=31, write_pause_ms=1, accounts=0)
+    async with ends.new.orgs._database.read() as connection:
+        query = select(org_audit).where(org_audit.c.org_id == "org_1").order_by(org_audit.c.seq)
+        rows = [AuditRow(*row) for row in await connection.execute(query)]
+    last, number = GENESIS, 0
+    for row in rows:
+        last, number = row.hashed_after(last), number + 1
+        assert (row.seq, row.hash) == (number, last)
+    assert [row.action for row in rows][-3:] == [
+        "org.primary_region.assign_requested",
+        "org.primary_region.assigned",
+        "org.primary_region.erased",
+    ]
+    assert {row.actor_email for row in rows[-3:]} == {"ada@example.org"}
+
+
 async def test_an_organisation_comes_back(ends: Ends) -> None:
     await ends.move()
     departure = await ends.old.moves.departures.latest("org_1")
@@ -360,11 +385,11 @@ async def test_an_account_goes_with_its_only_organisation(ends: Ends) -> None:
 
 async def test_one_departure_at_a_time(ends: Ends) -> None:
     first = Departure("op_1", "org_1", US, 2, COPYING, "usr_ada", KEY, 1)
-    assert await ends.old.moves.departures.begin(first) == await ends.old.moves.departures.begin(
-        replace(first, operation_id="op_2")
+    assert await ends.old.moves.departures.begin(first, ADA) == await ends.old.moves.departures.begin(
+        replace(first, operation_id="op_2"), ADA
     )
     with pytest.raises(Conflict):
-        await ends.old.moves.departures.begin(replace(first, operation_id="op_3", to_region=AF))
+        await ends.old.moves.departures.begin(replace(first, operation_id="op_3", to_region=AF), ADA)
     assert [each.operation_id for each in await ends.old.moves.departures.unfinished()] == ["op_1"]
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from mesh.context import acting
 from mesh.errors import Conflict
 from mesh.grants import DIGEST_KEY_BYTES
 from mesh.ids import new_id
@@ -71,7 +72,7 @@ class Assignments:
             digest_key=secrets.token_bytes(DIGEST_KEY_BYTES),
             begun_at_ms=self._clock_ms(),
         )
-        begun = await self._departures.begin(wanted)
+        begun = await self._departures.begin(wanted, acting())
         self._mover.wake()
         departure = await self._mover.until(begun.operation_id, CLAIM_WAIT_S)
         if departure.step == pb.ASSIGNMENT_STEP_ABANDONED:

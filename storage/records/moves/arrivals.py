@@ -14,8 +14,10 @@ from sankofa.org.v1.transfer_pb2 import AssignmentStep
 from sankofa.registry.v1.registry_pb2 import Handover
 from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.change import noting
 from storage.records.engine import Database
 from storage.records.moves import fences
+from storage.records.moves.asked import requested_by
 from storage.records.moves.erasing import leave_nothing
 from storage.records.moves.fences import ORG
 from storage.records.moves.rows import Digests, Family, TableDigest, decode, decode_body, digests, store
@@ -123,6 +125,12 @@ class Arrivals:
         if await digests(connection, ORG, arrival.org_id, key) != list(tables):
             raise Conflict
         await _renumber(connection, arrival, word)
+        async with noting(
+            connection, arrival.org_id, await requested_by(connection, arrival.org_id)
+        ) as change:
+            before = {"region": arrival.from_region, "epoch": arrival.epoch - 1}
+            after = {"region": self._database.region, "epoch": arrival.epoch}
+            change.note("org.primary_region.assigned", "org", arrival.org_id, before=before, after=after)
         await connection.execute(delete(arriving_rows).where(_staged(arrival.operation_id)))
         await _set(connection, arrival.operation_id, step=TAKEN)
 
@@ -133,8 +141,14 @@ class Arrivals:
             arrival = await _find(connection, operation_id, lock=True)
             if arrival is None or not arrival.taken:
                 raise Conflict
-            if arrival.step != DONE:
-                await _set(connection, operation_id, **values, finished_at=now_ms)
+            if arrival.step == DONE:
+                return
+            await _set(connection, operation_id, **values, finished_at=now_ms)
+            actor = await requested_by(connection, arrival.org_id)
+            async with noting(connection, arrival.org_id, actor) as change:
+                counts = {"rows_left": 0, "accounts": accounts, "write_pause_ms": write_pause_ms}
+                after = {"region": arrival.from_region} | counts
+                change.note("org.primary_region.erased", "org", arrival.org_id, after=after)
 
     async def abandon(self, operation_id: str) -> None:
         """Forgets what has come. Raises Conflict where it counts already."""

@@ -11,11 +11,14 @@ import msgspec
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.context import Actor
 from mesh.errors import Conflict
 from sankofa.org.v1.transfer_pb2 import AssignmentStep
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.change import noting
 from storage.records.engine import Database
 from storage.records.moves import fences
+from storage.records.moves.asked import REQUESTED, requested_by
 from storage.records.moves.erasing import leave_nothing
 from storage.records.moves.fences import ORG
 from storage.records.moves.rows import Body, TableDigest, bodies, digests, erase, left
@@ -68,7 +71,7 @@ class Departures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, departure: Departure) -> Departure:
+    async def begin(self, departure: Departure, actor: Actor) -> Departure:
         """Writes it, or answers the one that is under way. Raises Conflict where that goes elsewhere."""
         async with self._database.write() as connection:
             found = await _latest(connection, departure.org_id)
@@ -77,6 +80,9 @@ class Departures:
                     raise Conflict(ErrorReason.ERROR_REASON_OPERATION_IN_FLIGHT)
                 return found
             await connection.execute(insert(departures).values(_values(departure)))
+            async with noting(connection, departure.org_id, actor) as change:
+                regions = {"region": self._database.region}, {"region": departure.to_region}
+                change.note(REQUESTED, "org", departure.org_id, before=regions[0], after=regions[1])
         return departure
 
     async def latest(self, org_id: str) -> Departure | None:
@@ -154,6 +160,10 @@ class Departures:
                 raise Conflict
             await fences.unfence(connection, departure.org_id)
             await _set(connection, departure.operation_id, step=ABANDONED, reason=reason)
+            actor = await requested_by(connection, departure.org_id)
+            async with noting(connection, departure.org_id, actor) as change:
+                why = {"region": self._database.region, "reason": reason}
+                change.note("org.primary_region.assign_abandoned", "org", departure.org_id, after=why)
 
     async def erase(self, departure: Departure) -> list[TableDigest]:
         """Erases the organisation here, down to the file; how many rows are left in each table: none."""
