@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.context import Actor, Origin
+from mesh.context import Actor, Origin, act_as
 from mesh.errors import SankofaError
 from sankofa.org.v1 import export_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole
@@ -38,6 +38,7 @@ async def cells(pki: Path, tmp_path: Path) -> AsyncIterator[Cells]:
 
 async def signed_up(cells: Cells, *, plan: str = "pro") -> Owner:
     owner = await cells.sign_up(EU)
+    act_as("usr_test")
     await cells.of[EU].records.orgs.set_plan(owner.org_id, plan)  # type: ignore[arg-type]
     return owner
 

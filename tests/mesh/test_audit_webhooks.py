@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mesh.context import act_as
 from mesh.egress import EgressConfig
 from sankofa.org.v1 import webhook_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole
@@ -104,6 +105,7 @@ async def test_only_an_owner_has_a_webhook_and_no_other_organisation_s(cells: Ce
     owner, other = await cells.sign_up(EU), await cells.sign_up(EU, "bob@example.org")
     made = await create(cells, owner, "https://hooks.example.com/")
     hook = {"webhook_id": made.webhook.webhook_id}
+    act_as("usr_test")
     records = cells.of[EU].records.orgs
     for role, expected in (
         (OrgRole.ORG_ROLE_UNSPECIFIED, "PERMISSION_DENIED"),

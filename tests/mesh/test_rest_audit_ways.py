@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mesh.context import act_as
 from mesh.egress import EgressConfig
 from storage.analytics.engine import Engine
 from tests.support.audit_sending import Taker
@@ -100,6 +101,7 @@ async def test_what_can_t_be_meant_is_400_and_says_what_to_do(
 async def test_an_export_from_its_order_to_its_file(region: Region, in_org: dict[str, str]) -> None:
     refused = await ask(region, "POST", EXPORTS, json=in_org)
     assert (refused.status_code, "needs the Pro plan" in refused.json()["error"]) == (403, True)
+    act_as("usr_test")
     await region.cells.of[EU].records.orgs.set_plan(region.org_id, "pro")
     await ask(region, "POST", WEBHOOKS, json={**in_org, "url": "https://hooks.example.com/"})
     ordered = await ask(region, "POST", EXPORTS, json={**in_org, "since": "2026-01-01T00:00:00Z"})
