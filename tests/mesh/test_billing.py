@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mesh.context import act_as
 from mesh.months import label, month_of
 from mesh.plans import TERMS
 from mesh.regions import GLOBAL
@@ -131,6 +132,7 @@ async def test_a_smaller_plan_is_refused_while_it_is_too_small_and_says_by_how_m
     await shop.count(US, QUOTA + 1)
     await shop.has_counted(QUOTA + 1)
     records = shop.cells.of[US].records.orgs
+    act_as("usr_test")
     for number in range(10):
         await records.put_member(shop.owner.org_id, f"usr_{number}", OrgRole.ORG_ROLE_MEMBER, US)
     refused = await shop.change("hobby")
@@ -158,6 +160,7 @@ async def test_enterprise_is_the_operators_to_set_and_both_changes_are_remembere
 
 async def test_only_an_owner_sees_the_bill_and_changes_the_plan(shop: Shop) -> None:
     records = shop.cells.of[US].records.orgs
+    act_as("usr_test")
     await records.put_member(shop.owner.org_id, shop.owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
     assert (await shop.ask("GET", f"/api/v1/billing?org_id={shop.owner.org_id}")).status_code == 403
     assert (await shop.change("pro")).status_code == 403

@@ -47,10 +47,12 @@ class Region:
     def send(self, events: int, month: int = NOVEMBER) -> SankofaError | None:
         """What a request is answered, whose events the log then has counted."""
         counted = Counted(self.project_id, month, events)
-        refusal = self.meters.take(counted)
+        limited = self.project_id not in self.meters.unlimited
+        refusal = self.meters.take(counted) if limited else None
         if refusal is None:
             self.totals[month][self.project_id] = self.total(month) + events
-            self.meters.settle(counted)
+            if limited:
+                self.meters.settle(counted)
         return refusal
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.ingest.quota.meters import Meters
 from services.ingest.service import Appender
-from storage.log import Append, Outcome
+from storage.log import Append, Counted, Outcome
 
 
 class QuotaAdmission:
@@ -18,19 +18,18 @@ class QuotaAdmission:
 
     async def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """As the one behind it, and answers RateLimited, or Unavailable, to what is over a budget."""
-        take = self._meters.take
-        refused = [None if one.counted is None else take(one.counted) for one in appends]
-        if not any(refused):
-            return await self._append(appends)
-        passed = [append for append, refusal in zip(appends, refused, strict=True) if refusal is None]
-        stored = iter(await self._append(passed) if passed else ())
-        return [next(stored) if refusal is None else refusal for refusal in refused]
+        unlimited = self._meters.unlimited
+        limited = [one.counted for one in appends if one.counted and one.counted.project_id not in unlimited]
+        return await (self._within(appends, limited) if limited else self._behind.append(appends))
 
-    async def _append(self, appends: Sequence[Append]) -> list[Outcome]:
+    async def _within(self, appends: Sequence[Append], limited: Sequence[Counted]) -> list[Outcome]:
+        refusals = {id(counted): self._meters.take(counted) for counted in limited}
+        refused = [refusals.get(id(one.counted)) for one in appends]
         try:
-            return await self._behind.append(appends)
+            passed = [append for append, refusal in zip(appends, refused, strict=True) if refusal is None]
+            stored = iter(await self._behind.append(passed) if passed else ())
         finally:
-            settle = self._meters.settle
-            for one in appends:
-                if one.counted is not None:
-                    settle(one.counted)
+            for counted in limited:
+                if refusals[id(counted)] is None:
+                    self._meters.settle(counted)
+        return [next(stored) if refusal is None else refusal for refusal in refused]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -55,7 +55,7 @@ class Meters:
         self,
         *,
         totals: Callable[[], Totals],
-        known: Iterable[Budget],
+        known: Sequence[Budget],
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
         self._totals = totals
@@ -63,19 +63,19 @@ class Meters:
         self._meters = {
             one.project_id: _Meter(one.month, one.events, unlimited=one.unlimited) for one in known
         }
+        self.unlimited = {one.project_id for one in known if one.unlimited}
+        """Projects that are never refused, and need not be asked about."""
         self._told: dict[tuple[str, int], int] = {}
         self._refused = dict.fromkeys(("exceeded", "unknown"), 0)
         self.wanted = asyncio.Event()
         """Set while an answer of a primary region is wanted soon."""
 
     def take(self, counted: Counted) -> SankofaError | None:
-        """Takes events from their project's budget until `settle`, or says why not."""
+        """Takes events from the budget of a project that has one, until `settle`, or says why not."""
         meter = self._meters.get(counted.project_id)
         if meter is None:
             meter = self._meters[counted.project_id] = _Meter(counted.month, FIRST_BUDGET, unlimited=False)
             self.wanted.set()
-        if meter.unlimited:
-            return None
         if counted.month > meter.month:
             meter = self._meters[counted.project_id] = _Meter(counted.month, FIRST_BUDGET, unlimited=False)
         used = self._total(counted.month, counted.project_id) + meter.pending
@@ -89,7 +89,7 @@ class Meters:
         return self._refusal(meter)
 
     def settle(self, counted: Counted) -> None:
-        """The log has counted them, or never will."""
+        """The log has counted what was taken, or never will."""
         meter = self._meters[counted.project_id]
         if meter.month == counted.month:
             meter.pending = max(0, meter.pending - counted.events)
@@ -124,6 +124,7 @@ class Meters:
         if ask.month > meter.month:
             meter.pending = 0
         meter.month, meter.unlimited, meter.exhausted = ask.month, unlimited, exhausted
+        (self.unlimited.add if unlimited else self.unlimited.discard)(ask.project_id)
         if not unlimited:
             meter.budget = budget
             meter.low = max(0, min(budget - ask.total, ask.ahead) // 2)
