@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mesh.directory import Directory
-from mesh.errors import Forbidden
+from mesh.errors import Forbidden, Unavailable
 from mesh.permissions import OrgAction, permitted, who_may
 from mesh.tokens import USER, verify
 from sankofa.org.v1.org_pb2 import GetResidencyRequest, ListOrgsRequest
@@ -35,9 +35,7 @@ class Residency:
         """The catalogue, for the Owner of any organisation."""
         token = bearer(http)
         issuer = verify(token, directory=self._directory, audience=USER).issuer_region
-        org = await self._cells.org(issuer)
-        listed = await self._cells.call(org.ListOrgs, ListOrgsRequest(region=issuer), token=token)
-        if not any(permitted(OrgAction.LIST_REGIONS, each.role) for each in listed.orgs):
+        if not await self._may_list(token, issuer):
             raise Forbidden(detail=f"{OrgAction.LIST_REGIONS} takes {who_may(OrgAction.LIST_REGIONS)}")
         regions = [
             {
@@ -49,6 +47,26 @@ class Residency:
             for region in self._directory.regions()
         ]
         return reply({"ok": True, "default_region": self._primaries.default(), "regions": regions})
+
+    async def _may_list(self, token: str, issuer: str) -> bool:
+        """Whether some organisation of the caller's lets them: mostly one in the region of their token.
+
+        An organisation may have moved since. Raises Unavailable where none says yes and one does not answer.
+        """
+        away = False
+        others = {each.id for each in self._directory.regions() if each.status == "open"} - {issuer}
+        for region in (issuer, *sorted(others)):
+            try:
+                org = await self._cells.org(region)
+                listed = await self._cells.call(org.ListOrgs, ListOrgsRequest(region=region), token=token)
+            except Unavailable:
+                away = True
+                continue
+            if any(permitted(OrgAction.LIST_REGIONS, each.role) for each in listed.orgs):
+                return True
+        if away:
+            raise Unavailable
+        return False
 
     async def get_residency(self, http: HttpRequest) -> Response:
         """Where everything of an organisation is, said by its primary region to its Owners."""

@@ -120,6 +120,7 @@ async def test_nothing_is_lost_and_reads_go_on_while_an_organisation_moves(mesh:
         await asyncio.gather(*work)
         again = await http.post(f"{home}/api/v1/auth/login", json={"email": email, "password": PASSWORD})
         listing = f"{home}/api/v1/projects?org_id={load.org_id}"
+        regions = await http.get(f"{home}/api/v1/admin/regions", headers=load.bearer)
         listed = (await http.get(listing, headers=load.bearer)).json()["projects"]
     counts = Counter(project["name"] for project in listed)
     figures = (
@@ -132,6 +133,7 @@ async def test_nothing_is_lost_and_reads_go_on_while_an_organisation_moves(mesh:
     assert {counts[name] for name, status in load.made.items() if status == 201} == {1}
     assert all(counts[name] <= 1 for name in load.made), "none counts twice"
     assert set(load.writes) <= {201, 503} and load.writes[201] > 0
+    assert regions.status_code == 200, "by the token of before, asked in the region of before"
     assert again.json()["user"]["home_region"] == US
     assert found["primary_region"] == US
     assert held(mesh.file.regions[US].data_dir, marker)
