@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -118,3 +120,20 @@ async def test_the_bill_is_exact_after_the_cells_of_both_regions_were_killed_und
 
     await until(stored, f"{sent} events are stored")
     await until(billed, f"{sent} events are billed")
+
+
+async def test_an_operator_sets_a_plan_wherever_the_organisation_is(mesh: RunningMesh) -> None:
+    org_id = mesh.demo.orgs[0].id
+
+    def set_plan(name: str, plan: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-m", "cli.main", "plan", "set", name, plan)
+        return subprocess.run(
+            [*command, "--data-dir", str(mesh.data_dir)], capture_output=True, text=True, timeout=60
+        )
+
+    for plan in ("growth", "enterprise"):
+        done = await asyncio.to_thread(set_plan, org_id, plan)
+        assert (done.returncode, done.stdout) == (0, f"{org_id} is on the {plan} plan\n"), done.stderr
+    nobody = await asyncio.to_thread(set_plan, "org_nobody", "pro")
+    assert nobody.returncode == 1
+    assert "no region of this mesh is the primary one of org_nobody" in nobody.stderr
