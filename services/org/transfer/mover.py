@@ -114,29 +114,39 @@ class Mover:
         return departure
 
     async def _drive(self, departure: Departure) -> None:
-        """Steps until the end. Whoever is away is asked again after 0.1 s, doubling to 2 s."""
+        """Steps until the end, at whatever address the catalogue has for the other region."""
+        while not departure.ended:
+            address = self._address(departure.to_region)
+            if not address:
+                await asyncio.sleep(FIRST_RETRY_S)  # the directory is new, the catalogue on its way
+                continue
+            async with self._node.channel(departure.to_region, address) as channel:
+                sending = Sending(
+                    departure=departure,
+                    source=self._node.credentials.identity,
+                    signer=self._signer,
+                    verifier=self._verifier,
+                    channel=channel,
+                )
+                departure = await self._step_on(departure, sending, address)
+
+    async def _step_on(self, departure: Departure, sending: Sending, address: str) -> Departure:
+        """Until the end, or another address. Who is away is asked again after 0.1 s, doubling to 2 s."""
         retry_s = FIRST_RETRY_S
-        async with self._node.channel(departure.to_region, self._address(departure.to_region)) as channel:
-            sending = Sending(
-                departure=departure,
-                source=self._node.credentials.identity,
-                signer=self._signer,
-                verifier=self._verifier,
-                channel=channel,
-            )
-            while not departure.ended:
-                try:
-                    await self._steps[departure.step](departure, sending)
-                    retry_s = FIRST_RETRY_S
-                except SankofaError as error:
-                    _log.info("%s waits at step %d: %s", departure.operation_id, departure.step, error)
-                    if not await self._give_up(departure, error):
-                        await asyncio.sleep(retry_s)
-                        retry_s = min(retry_s * 2, LAST_RETRY_S)
+        while not departure.ended and self._address(departure.to_region) == address:
+            try:
+                await self._steps[departure.step](departure, sending)
                 departure = await self._departures.find(departure.operation_id)
-                sending.follow(departure)
-                async with self._moved:
-                    self._moved.notify_all()
+                retry_s = FIRST_RETRY_S
+            except SankofaError as error:
+                _log.info("%s waits at step %d: %s", departure.operation_id, departure.step, error)
+                departure = await self._after(departure, error)
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, LAST_RETRY_S)
+            sending.follow(departure)
+            async with self._moved:
+                self._moved.notify_all()
+        return departure
 
     async def _claim(self, departure: Departure, sending: Sending) -> None:
         """The registry lets one operation begin; then nothing of the organisation changes any more."""
@@ -248,18 +258,26 @@ class Mover:
             )
         await self._departures.end(departure.operation_id, self._clock_ms())
 
-    async def _give_up(self, departure: Departure, error: SankofaError) -> bool:
+    async def _after(self, departure: Departure, error: SankofaError) -> Departure:
+        """As it is after a step that failed: with the reason said, or given up; unchanged if nobody knows."""
+        try:
+            await self._give_up(departure, error)
+            return await self._departures.find(departure.operation_id)
+        except SankofaError as worse:
+            _log.warning("%s: the records do not answer: %s", departure.operation_id, worse)
+            return departure
+
+    async def _give_up(self, departure: Departure, error: SankofaError) -> None:
         """Before the handover, where the other region does not come back in time, or will not have it."""
         now = await self._departures.find(departure.operation_id)
         if now.step == pb.ASSIGNMENT_STEP_ABANDONED:
-            return False
+            return
         fenced_ms = self._clock_ms() - now.fenced_at_ms if now.fenced_at_ms else 0
         if now.handed_over or fenced_ms < self._patience_ms:
             await self._departures.explain(departure.operation_id, error.public_text)
-            return False
+            return
         _log.warning("%s is given up: %s", departure.operation_id, error)
         await self._departures.abandon(now, f"{departure.to_region} did not take it: {error.public_text}")
-        return True
 
     def _word(self, to_region: str, epoch: int, **subject: str) -> Handover:
         unsigned = Handover(

@@ -22,6 +22,8 @@ from services.org.transfer.words import key_message, to_messages
 from storage.records.moves.departures import Departure
 from storage.records.moves.rows import TableDigest
 
+LONG_S: Final = 60.0
+"""What takes time by the row: 80 µs of CPU for each, measured with 20,000, comparing and taking together."""
 RENEW_BEFORE: Final = timedelta(minutes=5)
 
 
@@ -63,12 +65,12 @@ class Sending:
     async def verify(self, tables: Sequence[TableDigest]) -> list[str]:
         """Tables that differ there."""
         request = pb.VerifyRequest(grant=self._permission(), tables=to_messages(tables))
-        return list((await self._stub.Verify(request)).differing)
+        return list((await self._stub.Verify(request, timeout=LONG_S)).differing)
 
     async def take(self, word: Handover, tables: Sequence[TableDigest]) -> SignedRow:
         """Hands the organisation over; the row that the registry has now, if its region has signed it."""
         request = pb.TakeRequest(grant=self._permission(), handover=word, tables=to_messages(tables))
-        answer = await self._stub.Take(request)
+        answer = await self._stub.Take(request, timeout=LONG_S)
         self._verifier.add(answer.signer)
         self._verifier.check(answer.row)
         row: SignedRow = answer.row
