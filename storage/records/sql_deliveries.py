@@ -25,7 +25,9 @@ class SqlDeliveryRecords:
     async def due(self, now_ms: int) -> list[Webhook]:
         """As DeliveryRecords says."""
         new = exists().where(_log.org_id == _hooks.org_id, _log.seq > _hooks.sent_seq)
-        again = exists().where(*_letters_of_hook(), _letters.replaying)
+        # With its row: the log may have let go of it since.
+        its_row = (_log.org_id == _letters.org_id, _log.seq == _letters.seq)
+        again = exists().where(*_letters_of_hook(), _letters.replaying, *its_row)
         query = select(audit_webhooks).where(_sends(now_ms), or_(new, again))
         async with self._database.read() as connection:
             return [as_webhook(row) for row in await connection.execute(query)]

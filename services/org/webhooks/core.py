@@ -17,6 +17,8 @@ from services.org.webhooks.signing import new_secret, seq_of
 from storage.records.webhooks import Backlog, DeadLetter, Webhook, WebhookRecords
 
 MOST_WEBHOOKS: Final = 10
+TRIAL_TIMEOUT_S: Final = 5.0
+"""Less than a shim waits for the answer."""
 MOST_LETTERS_A_PAGE: Final = 1_000
 
 
@@ -84,7 +86,7 @@ class Webhooks:
         backlog = await self.one(token, org_id, webhook_id)
         delivery = new_id("dlv")
         body = test_body(delivery, org_id)
-        return await self._sender.send(backlog.webhook, delivery, body, rows=0)
+        return await self._sender.send(backlog.webhook, delivery, body, rows=0, timeout_s=TRIAL_TIMEOUT_S)
 
     async def dead_letters(
         self, token: str | None, org_id: str, webhook_id: str, *, after_seq: int, limit: int

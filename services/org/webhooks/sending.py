@@ -14,6 +14,7 @@ from services.org.webhooks.signing import DELIVERY_ID, SIGNATURE, signature
 from storage.records.webhooks import Webhook
 
 PURPOSE: Final = "egress/audit-webhook"
+TIMEOUT_S: Final = 10.0
 MOST_ANSWER_BYTES: Final = 64 << 10
 SECRET_USE: Final = "audit webhook secret"
 
@@ -47,8 +48,10 @@ class Sender:
         """As it rests in the records."""
         return self._keyring.seal(secret.encode(), place=webhook_id)
 
-    async def send(self, webhook: Webhook, delivery: str, body: bytes, *, rows: int) -> Outcome:
-        """Sends once, within 10 s. Never raises for what a receiver does."""
+    async def send(
+        self, webhook: Webhook, delivery: str, body: bytes, *, rows: int, timeout_s: float = TIMEOUT_S
+    ) -> Outcome:
+        """Sends once. Never raises for what a receiver does."""
         try:
             secret = self._keyring.open(webhook.sealed_secret, place=webhook.webhook_id).decode()
         except SealBroken:
@@ -67,6 +70,7 @@ class Sender:
                 body=body,
                 rows=rows,
                 most_bytes=MOST_ANSWER_BYTES,
+                timeout_s=timeout_s,
             )
         except SankofaError as error:
             return Outcome(0, error.public_text)
