@@ -114,8 +114,17 @@ def test_planes_that_may_cross_do(plane: Plane) -> None:
     assert judged(quiet(*both(3, callee=US, plane=plane))).outcome is Outcome.PROVEN
 
 
-def test_a_transfer_without_a_grant_is_a_violation() -> None:
-    assert judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER))).outcome is Outcome.VIOLATED
+def test_a_transfer_that_both_guards_found_granted_is_shown_and_is_no_violation() -> None:
+    found = judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER)))
+    assert found.outcome is Outcome.PROVEN
+    assert [(flow.caller, flow.callee, flow.plane, flow.requests) for flow in found.flows] == [
+        (EU, US, "TRANSFER", 1)
+    ]
+
+
+@pytest.mark.parametrize("side", [SIDE_CLIENT, SIDE_SERVER])
+def test_a_transfer_that_one_guard_alone_let_through_leaves_it_unproven(side: Side) -> None:
+    assert judged(quiet(edge(side, 1, callee=US, plane=PLANE_TRANSFER))).outcome is Outcome.UNPROVEN
 
 
 def test_a_refused_crossing_is_shown_and_is_no_violation() -> None:
