@@ -15,7 +15,7 @@ def row_json(row: AuditRow) -> dict[str, object]:
         "id": row.audit_id,
         "seq": row.seq,
         "at": moment(row.at_ms),
-        "actor": {"id": row.actor_id, "email": row.actor_email},
+        "actor": {"id": row.actor_id, "email": row.actor_email or None},
         "action": row.action,
         "resource": {"type": row.resource_type, "id": row.resource_id},
         "before": msgspec.Raw(row.before.encode()),
