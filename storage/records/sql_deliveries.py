@@ -77,12 +77,16 @@ class SqlDeliveryRecords:
             "next_attempt_at": failure.next_attempt_at_ms,
             "last_error": failure.error,
         }
+        # What an Owner has changed meanwhile is tried at once, whatever became of an attempt of before.
+        read = waiting.webhook
+        unchanged = (_hooks.url == read.url, _hooks.failures == read.failures, _hooks.paused == read.paused)
         async with self._database.write() as connection:
-            await connection.execute(update(audit_webhooks).where(*_hook(waiting)).values(values))
+            told = update(audit_webhooks).where(*_hook(waiting), *unchanged).values(values)
+            counts = (await connection.execute(told)).rowcount
             if waiting.replayed:
                 back = {"replaying": False, "error": failure.error, "failed_at": now_ms}
                 await connection.execute(update(audit_dead_letters).where(*_letter(waiting)).values(back))
-            if give_up_ms:
+            if give_up_ms and counts:
                 await _give_up(connection, waiting, failure.error, now_ms, give_up_ms)
 
 

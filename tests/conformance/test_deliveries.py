@@ -138,6 +138,19 @@ async def test_a_failure_is_waited_out_and_a_change_tries_at_once(
     assert await next_of(deliveries) is not None
 
 
+async def test_what_an_owner_changed_during_an_attempt_is_not_undone_by_its_failure(
+    deliveries: Deliveries,
+) -> None:
+    await deliveries.webhooks.add(HOOK, most=1)
+    waiting = await next_of(deliveries)
+    assert waiting is not None
+    await deliveries.webhooks.change("org_1", "whk_1", url="https://c.example.com", paused=None)
+    await deliveries.cursors.failed(waiting, Failure("down", 1, 1, NOW + 5), NOW, give_up_ms=NOW)
+    again = await next_of(deliveries)
+    assert again is not None and again.row == waiting.row and again.webhook.failures == 0
+    assert await deliveries.webhooks.dead_letters("org_1", "whk_1", after_seq=0, limit=9) == []
+
+
 async def test_a_paused_webhook_sends_nothing_and_goes_on_where_it_stopped(
     database: Database, deliveries: Deliveries
 ) -> None:
