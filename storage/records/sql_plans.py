@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.months import month_of
@@ -26,20 +27,21 @@ class SqlPlanRecords:
     ) -> list[tuple[Reported, Lent]]:
         """As PlanRecords says."""
         answers: list[tuple[Reported, Lent]] = []
-        months: dict[tuple[str, int], dict[str, Usage]] = {}
+        changed: dict[tuple[str, str, int], Usage] = {}
         async with self._database.write() as connection:
             plans = await _plans(connection, {each.org_id for each in reports})
             theirs = await _projects(connection, region, {each.project_id for each in reports})
+            months = await _months(connection, set(plans), {each.month for each in reports})
             for each in reports:
                 if each.org_id not in plans or theirs.get(each.project_id) != each.org_id:
                     continue
-                key = each.org_id, each.month
-                known = months[key] = months.get(key) or await _month(connection, *key)
+                known = months[each.org_id, each.month]
                 lent = _lent(plans[each.org_id], each, known, now_ms, lend)
                 now = _after(each, known.get(each.project_id), region, lent, now_ms, now_ms + lease_ms)
-                known[each.project_id] = now
-                await _put(connection, each.org_id, now)
+                known[each.project_id] = changed[each.org_id, each.project_id, each.month] = now
                 answers.append((each, lent))
+            if changed:
+                await _put(connection, changed)
         return answers
 
     async def usage(self, org_id: str) -> list[Usage]:
@@ -93,9 +95,15 @@ async def _projects(connection: AsyncConnection, region: str, project_ids: set[s
     return {row.project_id: row.org_id for row in await connection.execute(these)}
 
 
-async def _month(connection: AsyncConnection, org_id: str, month: int) -> dict[str, Usage]:
-    query = select(usage).where(usage.c.org_id == org_id, usage.c.month == month)
-    return {row.project_id: _usage(row) for row in await connection.execute(query)}
+async def _months(
+    connection: AsyncConnection, org_ids: set[str], months: set[int]
+) -> dict[tuple[str, int], dict[str, Usage]]:
+    """By organisation and month, then by project."""
+    query = select(usage).where(usage.c.org_id.in_(org_ids), usage.c.month.in_(months))
+    found: dict[tuple[str, int], dict[str, Usage]] = defaultdict(dict)
+    for row in await connection.execute(query):
+        found[row.org_id, row.month][row.project_id] = _usage(row)
+    return found
 
 
 def _lent(plan: Plan, report: Reported, known: dict[str, Usage], now_ms: int, lend: Lend) -> Lent:
@@ -111,25 +119,29 @@ def _after(
     return Usage(report.project_id, report.month, region, events, lent.budget, until_ms, now_ms)
 
 
-async def _put(connection: AsyncConnection, org_id: str, now: Usage) -> None:
-    this = (
-        usage.c.org_id == org_id,
-        usage.c.project_id == now.project_id,
-        usage.c.month == now.month,
+async def _put(connection: AsyncConnection, changed: Mapping[tuple[str, str, int], Usage]) -> None:
+    """Two statements for all: everybody else waits for this transaction on SQLite."""
+    old = delete(usage).where(
+        usage.c.org_id == bindparam("of_org"),
+        usage.c.project_id == bindparam("of_project"),
+        usage.c.month == bindparam("of_month"),
     )
-    await connection.execute(delete(usage).where(*this))
-    await connection.execute(
-        insert(usage).values(
-            org_id=org_id,
-            project_id=now.project_id,
-            month=now.month,
-            region=now.region,
-            events=now.events,
-            budget=now.budget,
-            leased_until=now.leased_until_ms,
-            reported_at=now.reported_at_ms,
-        )
-    )
+    names = [{"of_org": org, "of_project": project, "of_month": month} for org, project, month in changed]
+    await connection.execute(old, names)
+    values = [
+        {
+            "org_id": org_id,
+            "project_id": now.project_id,
+            "month": now.month,
+            "region": now.region,
+            "events": now.events,
+            "budget": now.budget,
+            "leased_until": now.leased_until_ms,
+            "reported_at": now.reported_at_ms,
+        }
+        for (org_id, _, _), now in changed.items()
+    ]
+    await connection.execute(insert(usage), values)
 
 
 def _usage(row: Row[Any]) -> Usage:

@@ -78,6 +78,13 @@ async def test_many_who_ask_at_once_are_never_lent_more_than_the_quota(records: 
     assert after.exhausted
 
 
+async def test_one_project_said_twice_in_one_call_is_one_row(records: Records) -> None:
+    await make_org(records)
+    first, second = await report(records, said(5, ahead=10), said(3, ahead=10))
+    assert second.budget >= first.budget
+    assert await events(records) == [5]
+
+
 async def test_a_lease_that_ends_may_be_lent_to_others(records: Records) -> None:
     await make_org(records, projects=2)
     (held,) = await report(records, said(QUOTA - 3_000, ahead=2_000))
