@@ -18,11 +18,11 @@ from storage.log import Append, Block, DeadLetter, LogFailed, LogStats, Outcome,
 from storage.log.blocks import only
 from storage.log.codec import key_of, seq_of
 from storage.log.committer import Committer
-from storage.log.jetstream_commit import OWNER, PATIENCE_S, Commits
+from storage.log.jetstream_commit import PATIENCE_S, Commits
 from storage.log.jetstream_connection import Lost
 from storage.log.jetstream_dead import DeadLetters
 from storage.log.jetstream_frames import blocks_of
-from storage.log.jetstream_link import Link, Message, WrongLast
+from storage.log.jetstream_link import FOLLOWS_IN_SUBJECT, OWNER, Link, Message, WrongLast
 from storage.log.jetstream_places import Places
 from storage.log.jetstream_reading import MESSAGES_A_READ, commits_from
 from storage.log.jetstream_server import Streams, check_server, open_streams
@@ -39,7 +39,6 @@ READ_BYTES: Final = 32 << 20
 SHRED_S: Final = 60.0
 """How long a shred may take: a few files of keys are copied."""
 
-_FOLLOWS_IN_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
 _PAUSE_S: Final = 0.05
 
 
@@ -216,7 +215,7 @@ class JetStreamLog:
         await self._write_cursor(self._cursor)
         await self._dead.load()
         await self._shredder.load()
-        await self._commits.counts.load(month_of(self._now_ms()))
+        await self._commits.counts.load(month_of(self._now_ms()), self._commits.last)
 
     async def _read_cursor(self) -> None:
         if stored := await self._link.last(self._streams.state, self._streams.subject("cursor")):
@@ -227,7 +226,7 @@ class JetStreamLog:
         message = Message(self._streams.subject("cursor"), key_of(seq), {OWNER: self._commits.owner})
         while True:
             try:
-                self._cursor_at = await self._link.publish([message], _FOLLOWS_IN_SUBJECT, self._cursor_at)
+                self._cursor_at = await self._link.publish([message], FOLLOWS_IN_SUBJECT, self._cursor_at)
                 break
             except Lost:
                 await asyncio.sleep(_PAUSE_S)

@@ -19,14 +19,13 @@ from storage.log import Append, KeyReused, LogFailed, LogFull, Outcome, Rows
 from storage.log.codec import key_of, seq_of, size_of
 from storage.log.jetstream_connection import Lost
 from storage.log.jetstream_frames import HEAD_BYTES, piece_of, pieces_of, zeros_of
-from storage.log.jetstream_link import Link, Message, WrongLast
+from storage.log.jetstream_link import OWNER, Link, Message, WrongLast
 from storage.log.jetstream_once import OnceKeys, again, with_few_keys
 from storage.log.jetstream_places import Places
 from storage.log.jetstream_server import Streams
 from storage.log.jetstream_usage import UsageShards
 from storage.log.usage import Added
 
-OWNER: Final = "Sankofa-Owner"
 FOLLOWS: Final = "Nats-Expected-Last-Sequence"
 
 PATIENCE_S: Final = 10.0
@@ -68,7 +67,7 @@ class Commits:
         self._number = 0
         self._one_at_a_time = asyncio.Lock()
         self._once = OnceKeys(link=link, streams=streams, bound_bytes=bound_bytes)
-        self.counts = UsageShards(link=link, streams=streams)
+        self.counts = UsageShards(link=link, streams=streams, owner=self.owner)
         self._unsure = False
         self._replaced = False
 

@@ -17,6 +17,11 @@ from nats.aio.client import Client
 from storage.log import LogFailed, LogFull
 from storage.log.jetstream_connection import CALL_S, PAUSE_S, Connection, Lost
 
+OWNER: Final = "Sankofa-Owner"
+"""A header: the process that wrote the message."""
+
+FOLLOWS_IN_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
+
 _BATCH_BYTES: Final = 8 << 20
 
 _WRONG_LAST: Final = frozenset({10071, 10164})

@@ -158,8 +158,27 @@ async def test_a_log_belongs_to_the_process_that_opened_it_last(place: LogPlace)
             await refused
     latter.commit(2)
     assert bodies_in(latter) == [b"3}"]
+    assert latter.usage == {MONTH: {"proj_a": 3}}
     former.close()
     latter.close()
+
+
+async def test_a_process_that_was_replaced_while_it_wrote_totals_puts_none_over_newer_ones(
+    place: LogPlace,
+) -> None:
+    former = place.open()
+    assert isinstance(former, JetStreamLog)
+    await former.append(rows(b"1}", b"2}"))
+    latter = place.open()
+    await latter.append(rows(b"3}"))
+    latter.commit(3)
+    with pytest.raises(LogFailed, match="another process has opened this log"):
+        former._call(former._commits.save_usage())
+    latter.close()
+    former.close()
+    again = place.open()
+    assert (again.usage, bodies_in(again)) == ({MONTH: {"proj_a": 3}}, [])
+    again.close()
 
 
 async def test_an_append_of_many_messages_and_keys_comes_back_whole(place: LogPlace) -> None:
