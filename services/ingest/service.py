@@ -73,8 +73,7 @@ class IngestService(IngestServiceServicer):
         """Reads each frame, and has it stored, as soon as it is here and may be."""
         try:
             async for frame in frames:
-                self._frames += 1
-                await self._room.acquire()
+                await self._enter()
                 try:
                     read.put_nowait(await self._stored(frame))
                 except BaseException:
@@ -83,6 +82,14 @@ class IngestService(IngestServiceServicer):
                 await ahead.acquire()
         finally:
             read.put_nowait(None)
+
+    async def _enter(self) -> None:
+        self._frames += 1
+        try:
+            await self._room.acquire()
+        except BaseException:
+            self._frames -= 1
+            raise
 
     def _leave(self) -> None:
         self._frames -= 1

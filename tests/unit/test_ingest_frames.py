@@ -57,10 +57,14 @@ def log() -> SlowLog:
 
 @pytest.fixture
 def service(log: SlowLog) -> IngestService:
+    return made(log, max_frames=8)
+
+
+def made(log: SlowLog, *, max_frames: int) -> IngestService:
     directory = MemoryDirectory(projects={"proj_1": ProjectFact("proj_1", "org_1", "Shop", "active")})
     normaliser = Normaliser(directory=directory, user_agents=UserAgents(), now_ms=lambda: 1)
     enter(CallContext(Identity("rest", EU), "/sankofa.ingest.v1.IngestService/Append", None, lambda _: None))
-    return IngestService(log=log, normaliser=normaliser, max_frames=8)
+    return IngestService(log=log, normaliser=normaliser, max_frames=max_frames)
 
 
 def answers_of(service: IngestService, stream: Stream) -> AsyncIterator[Any]:
@@ -105,10 +109,11 @@ async def test_answers_come_in_the_order_of_the_frames(service: IngestService, l
     assert await anext(answers, None) is None
 
 
+@pytest.mark.parametrize("max_frames", [8, 1], ids=["both are read", "one waits for room"])
 async def test_a_stream_that_ends_with_frames_on_it_gives_their_places_back(
-    service: IngestService, log: SlowLog
+    log: SlowLog, max_frames: int
 ) -> None:
-    stream = Stream()
+    service, stream = made(log, max_frames=max_frames), Stream()
     stream.send(1)
     stream.send(2)
     answers = answers_of(service, stream)
