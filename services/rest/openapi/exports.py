@@ -23,6 +23,7 @@ from services.rest.openapi.shapes import (
 )
 
 _TAG: Final = "Audit exports"
+_CSV: Final = '"seq","id","at","actor_id"\r\n"42","aud_1","2026-05-09T14:32:01.482Z","usr_1"\r\n'
 _AT: Final = "/api/v1/audit/exports"
 _ID: Final = "exp_4Zx8Kq1LmN0pQrStUvWx"
 _WHO: Final = "Admins, on the Pro plan and above"
@@ -87,7 +88,7 @@ def _download() -> Json:
     )
     answer: Json = written["responses"]["200"]
     answer["description"] = "CSV (RFC 4180) in UTF-8, every cell quoted; an apostrophe is before formulas."
-    answer["content"] = {"text/csv": {"schema": TEXT}}
+    answer["content"] = {"text/csv": {"schema": TEXT, "example": _CSV}}
     return written
 
 
