@@ -253,6 +253,7 @@ TABLE: dict[int, Wire] = {
         ),
         ("TOO_MANY", Conflict, grpc.StatusCode.FAILED_PRECONDITION, 409, "Too many"),
         ("GRANT_INVALID", CrossingRefused, _DENIED, 403, "The grant of the transfer is not good here"),
+        ("AUDIT_ROW_NOT_FOUND", NotFound, _MISSING, 404, "No such row in this audit log"),
         ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),
     )
 }

@@ -18,6 +18,7 @@ from mesh.tokens import TokenKey
 from sankofa.org.v1 import org_pb2
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
 from services.org.access import AccessServicer
+from services.org.audit import build_audit
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
@@ -31,6 +32,7 @@ from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
 from services.org.webhooks import build_webhooks
 from storage.blobs.folder import BlobFolder
+from storage.records.audit.reading import AuditRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
@@ -49,6 +51,7 @@ async def build(
     hints: LoginHints,
     moves: Moves,
     deliveries: Deliveries,
+    audit_records: AuditRecords,
     egress: Egress,
     files: BlobFolder,
     secret: bytes,
@@ -109,6 +112,7 @@ async def build(
         secret=secret,
         every_s=config.webhook_look_s,
     )
+    audit = build_audit(callers=callers, records=audit_records)
     exports = build_exports(
         region=node.region,
         stack=stack,
@@ -122,6 +126,7 @@ async def build(
         *transfer,
         webhooks,
         exports,
+        *audit,
         Service(
             add_OrgServiceServicer_to_server,
             OrgServicer(region=node.region, orgs=orgs),

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from mesh.directory import Directory
 from services.rest.accounts import Accounts, HintOf
 from services.rest.assignments import Assignments
+from services.rest.audit import Audit
 from services.rest.billing import Billing
 from services.rest.cells import Cells
 from services.rest.exports import Exports
@@ -28,6 +29,8 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
         Assignments(cells=cells, primaries=primaries),
         Webhooks(cells=cells, primaries=primaries),
         Exports(cells=cells, primaries=primaries, directory=directory),
+        # After these two: a row of the log is whatever else is asked for below its path.
+        Audit(region=region, directory=directory, cells=cells, primaries=primaries),
         Queries(region=region, directory=directory, cells=cells),
     )
     return [route for room in rooms for route in room.routes()]

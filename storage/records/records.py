@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.records.audit.reading import SqlAuditRecords
 from storage.records.budgets import SqlBudgetRecords
 from storage.records.engine import Database
 from storage.records.moves.accounts import Accounts
@@ -45,6 +46,7 @@ class Records:
         self.orgs = SqlOrgRecords(database)
         self.projects = SqlProjectRecords(database)
         self.plans = SqlPlanRecords(database)
+        self.audit = SqlAuditRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.outbox = SqlOutbox(database)
         self.deliveries = Deliveries(

@@ -153,7 +153,12 @@ class RunningCell:
         )
         self._background(self.feed.run())
         wiring = {"node": self.node, "stack": stack, "directory": self.directory}
-        shared = {**wiring, "publisher": self.publisher, "signer": signer}
+        shared = {
+            **wiring,
+            "publisher": self.publisher,
+            "signer": signer,
+            "audit_records": self.records.audit,
+        }
         services = await projects.build(records=self.records.projects, **shared)
         services += await org.build(
             config=self.config,

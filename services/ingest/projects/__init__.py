@@ -13,13 +13,16 @@ from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
-from sankofa.ingest.v1 import project_pb2
+from sankofa.ingest.v1 import project_audit_pb2, project_pb2
+from sankofa.ingest.v1.project_audit_pb2_grpc import add_ProjectAuditServiceServicer_to_server
 from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
 from services.ingest.projects.access_feed import AccessFeed, AccessWriter
+from services.ingest.projects.audit import ProjectAuditServicer
 from services.ingest.projects.core import DirectoryWriter, OutboxPublisher, Projects
 from services.ingest.projects.facts import ProjectFacts
 from services.ingest.projects.grants import Grants
 from services.ingest.projects.service import ProjectServicer
+from storage.records.audit.reading import AuditRecords
 from storage.records.projects import ProjectRecords
 
 
@@ -32,6 +35,7 @@ async def build(
     node: Node,
     stack: AsyncExitStack,
     records: ProjectRecords,
+    audit_records: AuditRecords,
     directory: ProjectsDirectory,
     publisher: OutboxPublisher,
     signer: RowSigner,
@@ -51,4 +55,12 @@ async def build(
     feed = AccessFeed(node=node, directory=directory, grants=grants, region=node.region)
     background(feed.run(), name="access feeds", stack=stack)
     descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
-    return [Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor)]
+    audit = ProjectAuditServicer(directory=directory, records=audit_records)
+    return [
+        Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor),
+        Service(
+            add_ProjectAuditServiceServicer_to_server,
+            audit,
+            project_audit_pb2.DESCRIPTOR.services_by_name["ProjectAuditService"],
+        ),
+    ]

@@ -11,6 +11,7 @@ from typing import Final
 from services.rest.openapi import (
     accounts,
     assignments,
+    audit,
     billing,
     exports,
     health,
@@ -34,6 +35,7 @@ AREAS: Final[tuple[Area, ...]] = tuple(
         billing,
         residency,
         assignments,
+        audit,
         webhooks,
         exports,
         queries,

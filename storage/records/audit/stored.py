@@ -1,4 +1,4 @@
-"""Rows of the log as they are stored."""
+"""Rows of the logs as they are stored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ from storage.records.audit.chain import AuditRow
 
 def org_row(row: Row[Any]) -> AuditRow:
     """A row of org_audit."""
+    return _row(row.org_id, row)
+
+
+def project_row(row: Row[Any]) -> AuditRow:
+    """A row of project_audit."""
+    return _row(row.project_id, row)
+
+
+def _row(scope: str, row: Row[Any]) -> AuditRow:
     return AuditRow(
-        scope=row.org_id,
+        scope=scope,
         seq=row.seq,
         audit_id=row.audit_id,
         at_ms=row.at,
@@ -24,5 +33,5 @@ def org_row(row: Row[Any]) -> AuditRow:
         before=row.before,
         after=row.after,
         metadata=row.metadata,
-        hash=row.hash,
+        hash=bytes(row.hash),
     )

@@ -78,6 +78,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_EXPORT_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_LINK_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY: _ClassVar[ErrorReason]
+    ERROR_REASON_AUDIT_ROW_NOT_FOUND: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_UNAVAILABLE: ErrorReason
@@ -150,3 +151,4 @@ ERROR_REASON_WEBHOOK_NOT_FOUND: ErrorReason
 ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason
 ERROR_REASON_LINK_INVALID: ErrorReason
 ERROR_REASON_TOO_MANY: ErrorReason
+ERROR_REASON_AUDIT_ROW_NOT_FOUND: ErrorReason

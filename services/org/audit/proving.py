@@ -1,0 +1,67 @@
+"""AuditProofService: every chain of the region, proven one after the other, for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from mesh.context import current
+from mesh.errors import CrossingRefused, NotFound
+from sankofa.org.v1 import audit_pb2 as pb
+from sankofa.org.v1.audit_pb2_grpc import AuditProofServiceServicer
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.audit.proof import Kind, Proof, prove
+from storage.records.audit.reading import AuditRecords, Head, Log
+
+OPERATOR = "operator"
+_KINDS = {
+    Kind.CHANGED: pb.CHAIN_DEFECT_KIND_CHANGED,
+    Kind.MISSING: pb.CHAIN_DEFECT_KIND_MISSING,
+    Kind.BEYOND: pb.CHAIN_DEFECT_KIND_BEYOND,
+    Kind.HEAD: pb.CHAIN_DEFECT_KIND_HEAD,
+    Kind.REWRITTEN: pb.CHAIN_DEFECT_KIND_REWRITTEN,
+}
+
+
+class AuditProofServicer(AuditProofServiceServicer):
+    """Handlers of one region."""
+
+    def __init__(self, *, records: AuditRecords) -> None:
+        self._records = records
+
+    async def VerifyLogs(
+        self, request: pb.VerifyLogsRequest, context: object
+    ) -> AsyncIterator[pb.VerifyLogsResponse]:
+        """Raises NotFound for a log that is not here."""
+        if current().caller.role != OPERATOR:
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        every = [(log, scope) for log in Log for scope in await self._records.scopes(log)]
+        wanted = [one for one in every if request.scope in ("", one[1])]
+        if request.scope and not wanted:
+            raise NotFound(detail=f"{request.scope} has no audit log in this region")
+        for log, scope in wanted:
+            ends = {end.seq: end.hash for end in request.ends if end.scope == scope}
+            head = partial(self._head, log, scope)
+            proof = await prove(head, self._records.rows(log, scope), ends)
+            yield _answer(scope, proof, chains=len(wanted))
+
+    async def _head(self, log: Log, scope: str) -> Head:
+        head = await self._records.head(log, scope)
+        if head is None:
+            raise NotFound(detail=f"{scope} has left this region")
+        return head
+
+
+def _answer(scope: str, proof: Proof, *, chains: int) -> pb.VerifyLogsResponse:
+    defects = [
+        pb.ChainDefect(kind=_KINDS[one.kind], seq=one.seq, last=one.last, audit_id=one.audit_id)
+        for one in proof.defects
+    ]
+    return pb.VerifyLogsResponse(
+        scope=scope,
+        rows=proof.rows,
+        head_seq=proof.head.seq,
+        head_hash=proof.head.hash,
+        defects=defects,
+        chains=chains,
+    )

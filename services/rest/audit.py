@@ -1,0 +1,144 @@
+"""The audit logs: an organisation's from its primary region, a project's from its own; nothing joins them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mesh.directory import Directory
+from mesh.errors import InvalidInput, NotFound, SankofaError
+from sankofa.ingest.v1.project_audit_pb2 import GetProjectRowRequest, ListProjectRowsRequest
+from sankofa.ingest.v1.project_audit_pb2_grpc import ProjectAuditServiceStub
+from sankofa.org.v1.audit_pb2 import (
+    AuditFilter,
+    AuditRow,
+    GetOrgRowRequest,
+    ListOrgRowsRequest,
+    ResolveActorsRequest,
+)
+from sankofa.org.v1.audit_pb2_grpc import OrgAuditServiceStub
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.cells import Cells
+from services.rest.primaries import Primaries
+from services.rest.queries import limit_of, moment_ms
+from services.rest.render import Json, timestamp
+from services.rest.routing import bearer, reply, resource
+
+_CURSOR_DIGITS: Final = 18
+
+
+class Audit:
+    """Reads the logs."""
+
+    def __init__(self, *, region: str, directory: Directory, cells: Cells, primaries: Primaries) -> None:
+        self._region = region
+        self._directory = directory
+        self._cells = cells
+        self._primaries = primaries
+
+    def routes(self) -> list[Route]:
+        """Every route of the logs."""
+        return [
+            resource("/api/v1/audit", GET=self.list_rows),
+            resource("/api/v1/audit/{audit_id}", GET=self.get_row),
+        ]
+
+    async def list_rows(self, http: HttpRequest) -> Response:
+        """A page, newest first."""
+        token, (org_id, project_id) = bearer(http), _scope(http)
+        which = _filter(http)
+        if org_id:
+            request = ListOrgRowsRequest(org_id=org_id, filter=which)
+            found = await self._cells.call((await self._org(token, org_id)).ListOrgRows, request, token=token)
+            rows, more, emails = list(found.rows), found.more, dict[str, str]()
+        else:
+            asked = ListProjectRowsRequest(project_id=self._here(project_id), filter=which)
+            listed = await self._cells.call(self._projects().ListProjectRows, asked, token=token)
+            rows, more = list(listed.rows), listed.more
+            emails = await self._emails(token, listed.org_id, rows)
+        cursor = str(rows[-1].seq) if more else None
+        return reply({"ok": True, "rows": [_row(row, emails) for row in rows], "next_cursor": cursor})
+
+    async def get_row(self, http: HttpRequest) -> Response:
+        """One row."""
+        token, (org_id, project_id) = bearer(http), _scope(http)
+        audit_id = http.path_params["audit_id"]
+        if org_id:
+            request = GetOrgRowRequest(org_id=org_id, audit_id=audit_id)
+            found = await self._cells.call((await self._org(token, org_id)).GetOrgRow, request, token=token)
+            return reply({"ok": True, "row": _row(found.row, {})})
+        asked = GetProjectRowRequest(project_id=self._here(project_id), audit_id=audit_id)
+        got = await self._cells.call(self._projects().GetProjectRow, asked, token=token)
+        emails = await self._emails(token, got.org_id, [got.row])
+        return reply({"ok": True, "row": _row(got.row, emails)})
+
+    async def _emails(self, token: str, org_id: str, rows: list[AuditRow]) -> dict[str, str]:
+        """Whose the ids are, as the primary region knows; with that away, ids are all there is."""
+        people = sorted({row.actor_id for row in rows if row.actor_id.startswith("usr_")})
+        if not people:
+            return {}
+        request = ResolveActorsRequest(org_id=org_id, user_ids=people)
+        try:
+            org = await self._org(token, org_id)
+            found = await self._cells.call(org.ResolveActors, request, token=token)
+        except SankofaError:
+            return {}
+        return {actor.user_id: actor.email for actor in found.actors}
+
+    def _projects(self) -> ProjectAuditServiceStub:
+        return ProjectAuditServiceStub(self._cells.internal)
+
+    async def _org(self, token: str, org_id: str) -> OrgAuditServiceStub:
+        return OrgAuditServiceStub(await self._cells.orgs_channel(await self._primaries.of(token, org_id)))
+
+    def _here(self, project_id: str) -> str:
+        """Raises NotFound unless the project is pinned to this region."""
+        if self._directory.pin(project_id) != self._region:
+            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        return project_id
+
+
+def _scope(http: HttpRequest) -> tuple[str, str]:
+    """The organisation or the project that is asked about. Raises InvalidInput."""
+    org_id, project_id = http.query_params.get("org_id", ""), http.query_params.get("project_id", "")
+    if bool(org_id) == bool(project_id):
+        raise InvalidInput(detail="exactly one of org_id and project_id is required")
+    return org_id, project_id
+
+
+def _filter(http: HttpRequest) -> AuditFilter:
+    asked = http.query_params
+    cursor = asked.get("cursor", "")
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS):
+        raise InvalidInput(detail="cursor is the next_cursor of the page before")
+    return AuditFilter(
+        actor_id=asked.get("actor_id", ""),
+        action=asked.get("action", ""),
+        resource_type=asked.get("resource_type", ""),
+        since_unix_ms=max(moment_ms(asked["since"], "since"), 0) if "since" in asked else 0,
+        until_unix_ms=max(moment_ms(asked["until"], "until"), 1) if "until" in asked else 0,
+        before_seq=int(cursor or 0),
+        limit=limit_of(http),
+    )
+
+
+def _row(message: AuditRow, emails: dict[str, str]) -> Json:
+    return {
+        "id": message.audit_id,
+        "seq": message.seq,
+        "at": timestamp(message.at_unix_ms),
+        "actor": {
+            "id": message.actor_id,
+            "email": message.actor_email or emails.get(message.actor_id) or None,
+        },
+        "action": message.action,
+        "resource": {"type": message.resource_type, "id": message.resource_id},
+        "before": msgspec.Raw(message.before.encode()),
+        "after": msgspec.Raw(message.after.encode()),
+        "metadata": msgspec.Raw(message.metadata.encode()),
+        "hash": message.hash.hex(),
+    }

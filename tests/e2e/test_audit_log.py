@@ -1,0 +1,54 @@
+"""`residency audit-log verify` on a running mesh: it holds, until somebody is at a region's database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.nodes import EU
+from tests.support.running import RunningMesh, fresh_mesh
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[RunningMesh]:
+    """A mesh of which a region's records are tampered with."""
+    with fresh_mesh(tmp_path) as running:
+        yield running
+
+
+def verified(mesh: RunningMesh, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code, and a line for each log."""
+    command = [sys.executable, "-m", "cli.main", "audit-log", "verify", "--data-dir", str(mesh.data_dir)]
+    done = subprocess.run(
+        [*command, "-o", "json", *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_it_holds_until_a_row_is_changed_and_names_that_row(mesh: RunningMesh) -> None:
+    code, logs = verified(mesh)
+    assert code == 0
+    assert {log["region"] for log in logs} == set(mesh.file.regions)
+    assert {project.id for project in mesh.demo.projects} <= {log["log"] for log in logs}
+    assert all(log["rows"] and not log["defects"] for log in logs)
+
+    project = mesh.project(EU).id
+    (before,) = [log for log in logs if log["log"] == project]
+    end = f"{project}:{before['end']['seq']}:{before['end']['hash']}"
+    records = Path(mesh.file.regions[EU].data_dir) / "records.db"
+    with sqlite3.connect(records, timeout=20) as connection:
+        changed = connection.execute(
+            "UPDATE project_audit SET actor_id = 'usr_eve' WHERE project_id = ? AND seq = 2", (project,)
+        )
+        assert changed.rowcount == 1
+    code, (log,) = verified(mesh, "--region", EU, "--scope", project, "--expect", end)
+    assert code == 1
+    assert [defect.split(" (")[0] for defect in log["defects"]] == ["row 2 changed"]
