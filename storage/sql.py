@@ -65,7 +65,8 @@ async def driver_errors() -> AsyncIterator[None]:
     except (SQLAlchemyError, OSError) as error:
         if isinstance(error, DBAPIError) and (refusal := _fenced(str(error.orig))) is not None:
             raise refusal from None
-        _log.error("the database did not do its work: %s", type(error).__name__)
+        code = getattr(getattr(error, "orig", None), "sqlite_errorname", "")
+        _log.error("the database did not do its work: %s %s", type(error).__name__, code)
         raise Unavailable from None
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from mesh.context import Actor
 from mesh.errors import Conflict, InvalidInput, SankofaError
@@ -25,7 +26,7 @@ from storage.records.moves.rows import Body, TableDigest, encode
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
-from storage.records.tables import members, org_audit
+from storage.records.tables import ACCOUNT_TABLES, ORG_TABLES, members, org_audit
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.rows import handovers
@@ -184,6 +185,23 @@ async def test_what_is_fenced_can_be_read_and_not_changed_by_whatever_code(ends:
         assert await refusal(change()) == "ORG_MOVING"
     assert await orgs.membership("org_1", "usr_ada") is not None
     await orgs.set_plan("org_2", "growth")
+
+
+async def test_every_table_that_moves_is_fenced_in_the_database_itself(ends: Ends) -> None:
+    for end in (ends.old, ends.new):
+        database = end.orgs._database
+        async with database.read() as connection:
+            postgresql = connection.dialect.name == "postgresql"
+            every = (
+                "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+                if postgresql
+                else ("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'")
+            )
+            name = "tgname" if postgresql else "name"
+            word = " AND " if "WHERE" in every else " WHERE "
+            fenced = Counter(await connection.scalars(text(f"{every}{word}{name} LIKE '%_fenced%'")))
+        events = 1 if postgresql else 3  # one for all events, or one for each
+        assert fenced == {table.name: events for table in (*ORG_TABLES, *ACCOUNT_TABLES)}
 
 
 async def test_after_the_handover_nothing_is_ever_changed_at_the_old_end(ends: Ends) -> None:

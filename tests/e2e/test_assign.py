@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sys
 import time
 from collections import Counter
@@ -23,6 +25,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 PASSWORD = "correct horse battery"
 MOVE_S = 120.0
+RECONCILED_S = 150.0
+"""A ticket's minute, half a minute more, and a look every ten seconds: with something to spare."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,7 @@ class Load:
     email: str
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     reads: Counter[int] = field(default_factory=Counter)
+    answers: Counter[int] = field(default_factory=Counter)
     log_ins: Counter[int] = field(default_factory=Counter)
     writes: Counter[int] = field(default_factory=Counter)
     made: dict[str, int] = field(default_factory=dict)
@@ -66,6 +71,10 @@ class Load:
             ):
                 answer = await self.http.get(f"{url}{path}", headers=self.bearer)
                 self.reads[answer.status_code] += 1
+                if answer.status_code == 503:  # a disk that is too busy is not what this is about: as it says
+                    await asyncio.sleep(int(answer.headers["retry-after"]))
+                    answer = await self.http.get(f"{url}{path}", headers=self.bearer)
+                self.answers[answer.status_code] += 1
 
     async def log_in(self, url: str) -> None:
         while not self.ended.is_set():
@@ -85,9 +94,27 @@ class Load:
             self.made[name] = answer.status_code
             self.longest_write_s = max(self.longest_write_s, time.monotonic() - began)
 
+    async def counted(self, listing: str) -> Counter[str]:
+        """How often each name is there, once those are whose answer came before their organisation knew.
+
+        A project exists when its region has it; where the last of the three calls is lost, its organisation
+        asks for it once the ticket has ended.
+        """
+        deadline = time.monotonic() + RECONCILED_S
+        while True:
+            listed = (await self.http.get(listing, headers=self.bearer)).json()["projects"]
+            counts = Counter(project["name"] for project in listed)
+            missing = [name for name, status in self.made.items() if status == 201 and not counts[name]]
+            if not missing or time.monotonic() > deadline:
+                return counts
+            await asyncio.sleep(0.5)
+
     async def progress(self) -> dict[str, Any]:
         url = f"{self.mesh.file.regions[AF].rest_url}/api/v1/admin/regions/orgs/{self.org_id}/assign"
         answer = await self.http.get(url, headers=self.bearer)
+        if answer.status_code == 503:
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+            return await self.progress()
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -121,15 +148,14 @@ async def test_nothing_is_lost_and_reads_go_on_while_an_organisation_moves(mesh:
         again = await http.post(f"{home}/api/v1/auth/login", json={"email": email, "password": PASSWORD})
         listing = f"{home}/api/v1/projects?org_id={load.org_id}"
         regions = await http.get(f"{home}/api/v1/admin/regions", headers=load.bearer)
-        listed = (await http.get(listing, headers=load.bearer)).json()["projects"]
-    counts = Counter(project["name"] for project in listed)
+        counts = await load.counted(listing)
     figures = (
         f"moved in {took:.2f} s, not writable for {found['assignment']['write_pause_ms']} ms, "
         f"longest write {load.longest_write_s:.2f} s; reads {dict(load.reads)}, "
         f"log-ins {dict(load.log_ins)}, writes {dict(load.writes)}"
     )
     sys.stdout.write(f"\n{figures}\n")  # to be read: `pytest -s`
-    assert set(load.reads) == {200} and set(load.log_ins) == {200}
+    assert set(load.answers) == {200} and set(load.log_ins) <= {200, 503}
     assert {counts[name] for name, status in load.made.items() if status == 201} == {1}
     assert all(counts[name] <= 1 for name in load.made), "none counts twice"
     assert set(load.writes) <= {201, 503} and load.writes[201] > 0
@@ -140,6 +166,25 @@ async def test_nothing_is_lost_and_reads_go_on_while_an_organisation_moves(mesh:
     assert held(mesh.file.regions[EU].data_dir, marker) == [], "nothing of it is left in the old region"
     for region in (AF, "ap-southeast-1"):
         assert held(mesh.file.regions[region].data_dir, marker) == []
+
+
+async def test_the_command_moves_an_organisation_and_says_so(mesh: RunningMesh) -> None:
+    email = "grace@example.org"
+    person = {"email": email, "password": PASSWORD, "org_name": "Compilers", "primary_region": EU}
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        assert (await http.post(f"{mesh.file.global_url}/api/v1/auth/signup", json=person)).status_code == 201
+    command = (sys.executable, "-m", "cli.main", "assign", "--data-dir", str(mesh.data_dir))
+    for said in (
+        r" is in us-east-1 now: \d+ rows and 1 accounts moved, not writable for \d+ ms",
+        r"us-east-1",
+    ):
+        ran = await asyncio.create_subprocess_exec(
+            *(*command, "--email", email, US),
+            env={**os.environ, "SANKOFA_PASSWORD": PASSWORD},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(ran.communicate(), MOVE_S)
+        assert ran.returncode == 0 and re.search(said, out.decode()), out.decode()
 
 
 async def _settled(condition: Any, work: list[asyncio.Task[None]]) -> None:
