@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-import string
-from dataclasses import dataclass, field
-
 import grpc
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from cli import webshop
 from cli.audit import audit, show
 from cli.client import PublicClient, eventually
+from cli.findings import Findings, new_marker
 from cli.meshfile import DemoProject, MeshFile
+from cli.moving import move_an_organisation
 from cli.operator import operator_node
 from cli.seed import make_demo
 from cli.sweep import Hits, sweep
@@ -28,27 +25,11 @@ OPERATIONS_PER_BATCH = 250
 QUERYABLE_WITHIN_S = 10.0
 
 
-@dataclass(slots=True)
-class Findings:
-    """What was checked, in order: (what, held, what was seen)."""
-
-    checks: list[tuple[str, bool, str]] = field(default_factory=list)
-
-    def add(self, what: str, held: bool, seen: str) -> None:
-        """Notes one check."""
-        self.checks.append((what, held, seen))
-
-    @property
-    def all_held(self) -> bool:
-        """Whether each of them held."""
-        return all(held for _, held, _ in self.checks)
-
-
 async def demonstrate(mesh: MeshFile, console: Console, *, seed: str, sessions: int) -> bool:
     """Runs the demonstration on a running mesh; whether all of it held."""
     findings = Findings()
     demo, token = await make_demo(mesh, name="Demonstration shop")
-    markers = {project.region: _marker() for project in demo.projects}
+    markers = {project.region: new_marker() for project in demo.projects}
     with Progress(console=console, transient=not console.is_terminal) as progress:
         for project in demo.projects:
             shop = webshop.month(f"{seed}/{project.region}", sessions=sessions)
@@ -63,10 +44,11 @@ async def demonstrate(mesh: MeshFile, console: Console, *, seed: str, sessions: 
     await _wrong_doors(mesh, demo.projects, findings)
     await _crossing(mesh, demo.projects, findings)
     await _sweep(mesh, markers, findings)
+    await move_an_organisation(mesh, findings)
     judgement = await audit(mesh)
     show(judgement, console)
     findings.add("the audit", judgement.outcome is Outcome.PROVEN, judgement.outcome.name)
-    _summary(findings, console)
+    findings.show(console)
     return findings.all_held
 
 
@@ -142,16 +124,3 @@ async def _sweep(mesh: MeshFile, markers: dict[str, str], findings: Findings) ->
 def _marked(marker: str) -> dict[str, object]:
     payload = {"event_name": "marked", "distinct_id": "user_marked", "properties": {"marker": marker}}
     return {"type": "track", "payload": payload}
-
-
-def _marker() -> str:
-    return "mark_" + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(20))
-
-
-def _summary(findings: Findings, console: Console) -> None:
-    table = Table(title="Summary", title_justify="left")
-    for column in ("check", "held", "seen"):
-        table.add_column(column)
-    for what, held, seen in findings.checks:
-        table.add_row(what, "[green]yes[/]" if held else "[bold red]NO[/]", seen)
-    console.print(table)
