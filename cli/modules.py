@@ -117,6 +117,7 @@ async def _org(process: Process) -> None:
         plans=cell.records.plans,
         deliveries=cell.records.deliveries,
         audit_records=cell.records.audit,
+        audit_expiry=cell.records.audit_expiry,
         egress=cell.egress,
         files=cell.files("audit-exports"),
         secret=process.hint_key(),

@@ -32,6 +32,7 @@ from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
 from services.org.webhooks import build_webhooks
 from storage.blobs.folder import BlobFolder
+from storage.records.audit.expiry import AuditExpiry
 from storage.records.audit.reading import AuditRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
@@ -52,6 +53,7 @@ async def build(
     moves: Moves,
     deliveries: Deliveries,
     audit_records: AuditRecords,
+    audit_expiry: AuditExpiry,
     egress: Egress,
     files: BlobFolder,
     secret: bytes,
@@ -112,7 +114,13 @@ async def build(
         secret=secret,
         every_s=config.webhook_look_s,
     )
-    audit = build_audit(callers=callers, records=audit_records)
+    audit = build_audit(
+        stack=stack,
+        callers=callers,
+        records=audit_records,
+        expiry=audit_expiry,
+        expiry_every_s=config.audit_expiry_every_s,
+    )
     exports = build_exports(
         region=node.region,
         stack=stack,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from mesh.context import current
 from mesh.directory import AccessFact
 from mesh.errors import CrossingRefused
-from mesh.plans import retention_days
+from mesh.plans import TERMS, retention_days
 from sankofa.org.v1.org_pb2 import AccessRow, RetentionRow, WatchRequest, WatchResponse
 from sankofa.org.v1.org_pb2_grpc import AccessServiceServicer
 from services.org.signal import ChangeSignal
@@ -65,4 +65,9 @@ def _row(fact: AccessFact) -> AccessRow:
 
 def _retention_row(retention: ProjectRetention) -> RetentionRow:
     days = retention_days(retention.plan, retention.wanted_days)
-    return RetentionRow(project_id=retention.project_id, org_id=retention.org_id, days=days)
+    return RetentionRow(
+        project_id=retention.project_id,
+        org_id=retention.org_id,
+        days=days,
+        audit_days=TERMS[retention.plan].audit_days,
+    )

@@ -34,6 +34,9 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     export_look_s: float = 10.0
     """Between two looks for exports to make and files to delete, seconds; a new order is seen at once."""
 
+    audit_expiry_every_s: float = 3600.0
+    """Between two looks for rows of audit logs that are past their time, seconds."""
+
     @property
     def token_lifetime(self) -> timedelta:
         """Of a user's token."""

@@ -90,6 +90,9 @@ class ProjectRecords(Protocol):
     async def set_retention(self, days: Mapping[str, int]) -> None:
         """Takes what projects' organisations say, by project id; one that is not here is passed over."""
 
+    async def set_audit_days(self, days: Mapping[str, int]) -> None:
+        """For how long the rows of these projects' audit logs are kept."""
+
     async def retention(self) -> dict[str, Retention]:
         """Of every project whose retention is known, by project id."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.records.audit.expiry import SqlAuditExpiry
 from storage.records.audit.reading import SqlAuditRecords
 from storage.records.budgets import SqlBudgetRecords
 from storage.records.engine import Database
@@ -47,6 +48,7 @@ class Records:
         self.projects = SqlProjectRecords(database)
         self.plans = SqlPlanRecords(database)
         self.audit = SqlAuditRecords(database)
+        self.audit_expiry = SqlAuditExpiry(database)
         self.budgets = SqlBudgetRecords(database)
         self.outbox = SqlOutbox(database)
         self.deliveries = Deliveries(

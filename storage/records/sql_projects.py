@@ -122,6 +122,13 @@ class SqlProjectRecords:
                     update(projects).where(*changed).values(retention_days=wanted, older_events_stay=stays)
                 )
 
+    async def set_audit_days(self, days: Mapping[str, int]) -> None:
+        """As ProjectRecords says."""
+        async with self._database.write() as connection:
+            for project_id, wanted in sorted(days.items()):
+                changed = (projects.c.project_id == project_id, projects.c.audit_days != wanted)
+                await connection.execute(update(projects).where(*changed).values(audit_days=wanted))
+
     async def retention(self) -> dict[str, Retention]:
         """As ProjectRecords says."""
         query = select(projects.c.project_id, projects.c.retention_days, projects.c.older_events_stay)

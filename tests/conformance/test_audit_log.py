@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ async def proven(audit: SqlAuditRecords, ends: dict[int, bytes] | None = None) -
         assert found is not None
         return found
 
-    return await prove(head, audit.rows(Log.ORG, "org_1"), ends)
+    return await prove(head, partial(audit.rows, Log.ORG, "org_1"), ends)
 
 
 async def defects(audit: SqlAuditRecords) -> list[tuple[Kind, int, int]]:

@@ -166,6 +166,7 @@ class RunningCell:
             moves=self.records.moves,
             plans=self.records.plans,
             deliveries=self.records.deliveries,
+            audit_expiry=self.records.audit_expiry,
             egress=self._egress(),
             files=BlobFolder(self.folder / "blobs"),
             secret=SECRET,

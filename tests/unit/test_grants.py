@@ -11,6 +11,7 @@ from mesh.directory import OrgFact, ProjectFact
 from sankofa.org.v1.org_pb2 import RetentionRow
 from services.ingest.projects.facts import ProjectFacts
 from services.ingest.projects.grants import Grants
+from storage.records.audit.reading import Log
 from storage.records.projects import ProjectRecord
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US, MemoryDirectory
@@ -62,6 +63,16 @@ async def test_the_primary_region_of_the_projects_organisation_is_believed_and_i
 ) -> None:
     assert await grants.take(US, [row(90), row(7)]) == []
     assert await days_of(records, directory) == 7
+
+
+async def test_the_audit_logs_days_are_kept_by_the_records_and_no_word_is_no_change(
+    grants: Grants, records: Records, directory: OwnDirectory
+) -> None:
+    told = RetentionRow(project_id="proj_1", org_id="org_1", days=30, audit_days=365)
+    assert await grants.take(AF, [told]) == [told]
+    assert await records.audit_expiry.kept_days(Log.PROJECT) == {}
+    assert await grants.take(US, [told]) == await grants.take(US, [row(30)]) == []
+    assert await records.audit_expiry.kept_days(Log.PROJECT) == {"proj_1": 365}
 
 
 async def test_no_other_region_shortens_what_is_kept(

@@ -1,4 +1,4 @@
-"""Takes what the organisations' regions grant: for how many days a project's events are kept."""
+"""Takes what the organisations' regions grant: for how many days events and audit logs are kept."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Grants:
         self._records = records
         self._directory = directory
         self._facts = facts
+        self._audit_days: dict[str, int] = {}
 
     async def take(self, primary_region: str, rows: Iterable[RetentionRow]) -> list[RetentionRow]:
         """Takes rows that a region has sent, of each project the last; raises Unavailable.
@@ -31,6 +32,7 @@ class Grants:
         project that is not here yet is passed over: it is told of again when its creation is complete.
         """
         due: dict[str, int] = {}
+        audit: dict[str, int] = {}
         undecided = []
         for row in {row.project_id: row for row in rows}.values():
             project = self._directory.project(row.project_id)
@@ -39,11 +41,17 @@ class Grants:
             org = self._directory.org(project.org_id)
             if org is None or org.primary_region != primary_region:
                 undecided.append(row)
-            elif project.retention_days != row.days:
+                continue
+            if project.retention_days != row.days:
                 due[row.project_id] = row.days
+            if row.audit_days and self._audit_days.get(row.project_id) != row.audit_days:
+                audit[row.project_id] = row.audit_days
         if due:
             await self._records.set_retention(due)
             for project_id in due:
                 await self._facts.refresh(project_id)
             _log.info("the retention of %d projects was changed by %s", len(due), primary_region)
+        if audit:
+            await self._records.set_audit_days(audit)
+            self._audit_days |= audit
         return undecided

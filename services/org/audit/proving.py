@@ -19,6 +19,7 @@ _KINDS = {
     Kind.MISSING: pb.CHAIN_DEFECT_KIND_MISSING,
     Kind.BEYOND: pb.CHAIN_DEFECT_KIND_BEYOND,
     Kind.HEAD: pb.CHAIN_DEFECT_KIND_HEAD,
+    Kind.BEGINNING: pb.CHAIN_DEFECT_KIND_BEGINNING,
     Kind.REWRITTEN: pb.CHAIN_DEFECT_KIND_REWRITTEN,
 }
 
@@ -42,7 +43,7 @@ class AuditProofServicer(AuditProofServiceServicer):
         for log, scope in wanted:
             ends = {end.seq: end.hash for end in request.ends if end.scope == scope}
             head = partial(self._head, log, scope)
-            proof = await prove(head, self._records.rows(log, scope), ends)
+            proof = await prove(head, partial(self._records.rows, log, scope), ends)
             yield _answer(scope, proof, chains=len(wanted))
 
     async def _head(self, log: Log, scope: str) -> Head:

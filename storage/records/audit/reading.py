@@ -73,16 +73,18 @@ class AuditRecords(Protocol):
         """A chain's rows in their order."""
 
 
-class _Stored(NamedTuple):
+class Stored(NamedTuple):
+    """The tables of a log, the column that says whose a row is, and how one is read."""
+
     rows: Table
     heads: Table
     scope: str
     read: Callable[[Row[Any]], AuditRow]
 
 
-_LOGS: Final = {
-    Log.ORG: _Stored(org_audit, org_audit_heads, "org_id", org_row),
-    Log.PROJECT: _Stored(project_audit, project_audit_heads, "project_id", project_row),
+LOGS: Final = {
+    Log.ORG: Stored(org_audit, org_audit_heads, "org_id", org_row),
+    Log.PROJECT: Stored(project_audit, project_audit_heads, "project_id", project_row),
 }
 
 
@@ -94,7 +96,7 @@ class SqlAuditRecords:
 
     async def page(self, log: Log, scope: str, which: Filter, limit: int) -> list[AuditRow]:
         """As AuditRecords says."""
-        stored = _LOGS[log]
+        stored = LOGS[log]
         column = stored.rows.c
         wanted = [column[stored.scope] == scope]
         for name in ("actor_id", "action", "resource_type"):
@@ -112,7 +114,7 @@ class SqlAuditRecords:
 
     async def one(self, log: Log, scope: str, audit_id: str) -> AuditRow | None:
         """As AuditRecords says."""
-        stored = _LOGS[log]
+        stored = LOGS[log]
         column = stored.rows.c
         query = select(stored.rows).where(column[stored.scope] == scope, column.audit_id == audit_id)
         async with self._database.read() as connection:
@@ -142,14 +144,14 @@ class SqlAuditRecords:
 
     async def scopes(self, log: Log) -> list[str]:
         """As AuditRecords says."""
-        stored = _LOGS[log]
+        stored = LOGS[log]
         query = select(stored.heads.c[stored.scope]).order_by(stored.heads.c[stored.scope])
         async with self._database.read() as connection:
             return list(await connection.scalars(query))
 
     async def head(self, log: Log, scope: str) -> Head | None:
         """As AuditRecords says."""
-        stored = _LOGS[log]
+        stored = LOGS[log]
         async with self._database.read() as connection:
             query = select(stored.heads).where(stored.heads.c[stored.scope] == scope)
             row = (await connection.execute(query)).one_or_none()
@@ -159,7 +161,7 @@ class SqlAuditRecords:
 
     async def rows(self, log: Log, scope: str) -> AsyncIterator[AuditRow]:
         """As AuditRecords says, a thousand at a time."""
-        stored = _LOGS[log]
+        stored = LOGS[log]
         column, after = stored.rows.c, 0
         while True:
             wanted = (column[stored.scope] == scope, column.seq > after)

@@ -16,12 +16,14 @@ class ChainDefectKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHAIN_DEFECT_KIND_BEYOND: _ClassVar[ChainDefectKind]
     CHAIN_DEFECT_KIND_HEAD: _ClassVar[ChainDefectKind]
     CHAIN_DEFECT_KIND_REWRITTEN: _ClassVar[ChainDefectKind]
+    CHAIN_DEFECT_KIND_BEGINNING: _ClassVar[ChainDefectKind]
 CHAIN_DEFECT_KIND_UNSPECIFIED: ChainDefectKind
 CHAIN_DEFECT_KIND_CHANGED: ChainDefectKind
 CHAIN_DEFECT_KIND_MISSING: ChainDefectKind
 CHAIN_DEFECT_KIND_BEYOND: ChainDefectKind
 CHAIN_DEFECT_KIND_HEAD: ChainDefectKind
 CHAIN_DEFECT_KIND_REWRITTEN: ChainDefectKind
+CHAIN_DEFECT_KIND_BEGINNING: ChainDefectKind
 
 class AuditRow(_message.Message):
     __slots__ = ("audit_id", "seq", "at_unix_ms", "actor_id", "actor_email", "action", "resource_type", "resource_id", "before", "after", "metadata", "hash")
