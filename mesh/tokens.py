@@ -20,6 +20,7 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 
 USER = "user"
 PROVISION = "provision"
+INTRODUCTION = "introduction"
 LEEWAY = timedelta(seconds=5)
 _RAW = (serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
 

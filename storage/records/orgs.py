@@ -53,6 +53,7 @@ class Membership:
     user_id: str
     role: OrgRole
     home_region: str
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,14 @@ class OrgRecords(Protocol):
     async def account(self, email_key: str) -> Account | None:
         """The account of a normalised e-mail."""
 
-    async def email(self, user_id: str) -> str:
-        """The e-mail of an account whose home this is, as its owner wrote it; empty for any other."""
+    async def account_of(self, user_id: str) -> Account | None:
+        """The account of a user."""
+
+    async def point(self, user_id: str, org_id: str) -> None:
+        """Remembers that a user may be a member of an organisation, wherever its primary region is."""
+
+    async def pointers(self, user_id: str) -> list[str]:
+        """Organisations that a user may be a member of: their primary regions know whether."""
 
     async def orgs(self) -> list[OrgRecord]:
         """Every organisation."""

@@ -14,9 +14,11 @@ from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
 from storage.records.sql_deliveries import SqlDeliveryRecords
 from storage.records.sql_exports import SqlExportRecords
+from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
+from storage.records.sql_teams import SqlTeamRecords
 from storage.records.sql_webhooks import SqlWebhookRecords
 
 
@@ -45,6 +47,8 @@ class Records:
         self._database = database
         self.region = database.region
         self.orgs = SqlOrgRecords(database)
+        self.members = SqlMemberRecords(database)
+        self.teams = SqlTeamRecords(database)
         self.projects = SqlProjectRecords(database)
         self.plans = SqlPlanRecords(database)
         self.audit = SqlAuditRecords(database)

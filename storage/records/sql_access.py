@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.directory import AccessFact
 from mesh.permissions import in_project
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
-from storage.records.tables import access_feed, access_rows, members, org_projects, project_roles
+from storage.records.sql_project_roles import due_roles
+from storage.records.tables import access_feed, access_rows, members, org_projects
 
 NOTHING = ProjectRole.PROJECT_ROLE_UNSPECIFIED
 
@@ -42,8 +43,8 @@ async def refresh(connection: AsyncConnection, org_id: str) -> None:
         for row in await connection.execute(select(members).where(members.c.org_id == org_id))
     }
     for project_id, region in (await connection.execute(existing)).all():
-        named = await _roles(connection, project_id)
-        due = {user: _effective(person, named.get(user, NOTHING)) for user, person in people.items()}
+        given = await due_roles(connection, project_id)
+        due = {user: _effective(person, given.get(user, NOTHING)) for user, person in people.items()}
         for user, role in await _differences(connection, project_id, due):
             fact = {
                 "org_id": org_id,
@@ -55,14 +56,8 @@ async def refresh(connection: AsyncConnection, org_id: str) -> None:
             await _put(connection, project_id, user, fact)
 
 
-def _effective(person: _Member, named: ProjectRole) -> _Role:
-    return _Role(in_project(person.role, named), person.home_region)
-
-
-async def _roles(connection: AsyncConnection, project_id: str) -> dict[str, ProjectRole]:
-    query = select(project_roles.c.user_id, project_roles.c.role)
-    found = await connection.execute(query.where(project_roles.c.project_id == project_id))
-    return {row.user_id: row.role for row in found}
+def _effective(person: _Member, given: ProjectRole) -> _Role:
+    return _Role(in_project(person.role, given), person.home_region)
 
 
 async def _differences(

@@ -27,6 +27,7 @@ from storage.records.sql_plans import put_plan, standing
 from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
     access_rows,
+    account_orgs,
     accounts,
     departures,
     fences,
@@ -50,12 +51,12 @@ class SqlOrgRecords:
         founder = act_as(account.user_id, account.email)
         async with org_change(self._database, org.org_id, founder) as change:
             connection = change.connection
-            await _insert_account(connection, account)
+            await insert_account(connection, account)
             await connection.execute(insert(orgs).values(_org_values(org)))
-            owner = {"role": OrgRole.ORG_ROLE_OWNER, "home_region": region}
-            await connection.execute(
-                insert(members).values(org_id=org.org_id, user_id=account.user_id, **owner)
-            )
+            who = {"user_id": account.user_id, "org_id": org.org_id}
+            owner = {"role": OrgRole.ORG_ROLE_OWNER, "home_region": region, "email": account.email}
+            await connection.execute(insert(members).values(**who, **owner, joined_at=org.created_at_ms))
+            await connection.execute(insert(account_orgs).values(who))
             await enqueue(connection, [hint_row(region, hint), org_row(region, org)])
             change.note("org.created", "org", org.org_id, after={"name": org.name, "plan": org.plan})
 
@@ -66,11 +67,23 @@ class SqlOrgRecords:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else Account(*row)
 
-    async def email(self, user_id: str) -> str:
+    async def account_of(self, user_id: str) -> Account | None:
         """As OrgRecords says."""
         async with self._database.read() as connection:
-            query = select(accounts.c.email).where(accounts.c.user_id == user_id)
-            return await connection.scalar(query) or ""
+            query = select(accounts).where(accounts.c.user_id == user_id)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Account(*row)
+
+    async def point(self, user_id: str, org_id: str) -> None:
+        """As OrgRecords says."""
+        async with self._database.write() as connection:
+            await point_at(connection, user_id, org_id)
+
+    async def pointers(self, user_id: str) -> list[str]:
+        """As OrgRecords says."""
+        query = select(account_orgs.c.org_id).where(account_orgs.c.user_id == user_id)
+        async with self._database.read() as connection:
+            return list((await connection.scalars(query.order_by(account_orgs.c.org_id))).all())
 
     async def orgs(self) -> list[OrgRecord]:
         """As OrgRecords says."""
@@ -237,7 +250,8 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def _insert_account(connection: AsyncConnection, account: Account) -> None:
+async def insert_account(connection: AsyncConnection, account: Account) -> None:
+    """Raises Conflict(EMAIL_TAKEN)."""
     values = {
         "user_id": account.user_id,
         "email": account.email,
@@ -253,7 +267,23 @@ async def _insert_account(connection: AsyncConnection, account: Account) -> None
 
 
 def _memberships() -> Select[Any]:
-    return select(orgs, members.c.user_id, members.c.role, members.c.home_region).join_from(members, orgs)
+    mine = (members.c.user_id, members.c.role, members.c.home_region, members.c.email)
+    return select(orgs, *mine).join_from(members, orgs)
+
+
+async def point_at(connection: AsyncConnection, user_id: str, org_id: str) -> None:
+    """An account whose home is here remembers where its owner may be a member."""
+    here = await connection.scalar(select(accounts.c.user_id).where(accounts.c.user_id == user_id))
+    this = (account_orgs.c.user_id == user_id, account_orgs.c.org_id == org_id)
+    if here is None or await connection.scalar(select(account_orgs.c.org_id).where(*this)) is not None:
+        return
+    await connection.execute(insert(account_orgs).values(user_id=user_id, org_id=org_id))
+
+
+async def membership_of(connection: AsyncConnection, org_id: str, user_id: str) -> Membership:
+    """One that is there."""
+    this = (members.c.org_id == org_id, members.c.user_id == user_id)
+    return _membership((await connection.execute(_memberships().where(*this))).one())
 
 
 def _still_here() -> ColumnElement[bool]:
@@ -265,7 +295,7 @@ def _still_here() -> ColumnElement[bool]:
 
 
 def _membership(row: Row[Any]) -> Membership:
-    return Membership(_org_record(row), row.user_id, row.role, row.home_region)
+    return Membership(_org_record(row), row.user_id, row.role, row.home_region, row.email)
 
 
 def _org_record(row: Row[Any]) -> OrgRecord:

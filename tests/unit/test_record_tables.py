@@ -14,6 +14,8 @@ STAYS = {
     "members": "a membership is the organisation's",
     "project_roles": "a role is the organisation's",
     "access_rows": "a role is the organisation's",
+    "team_members": "who is in a team is the organisation's",
+    "account_orgs": "where its owner may be a member is the account's",
     "departures": "how a region remembers what has left it: ids and times",
     "arrivals": "how a region remembers what has come to it: ids and times",
 }

@@ -6,10 +6,11 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from storage.records.tables.accounts import accounts, token_keys
+from storage.records.tables.accounts import account_orgs, accounts, token_keys
 from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
 from storage.records.tables.exports import audit_exports
+from storage.records.tables.members import invitations, team_members, team_projects, teams
 from storage.records.tables.moves import (
     account_departures,
     account_handovers,
@@ -46,10 +47,14 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     audit_webhooks,
     audit_dead_letters,
     audit_exports,
+    invitations,
+    teams,
+    team_members,
+    team_projects,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
-ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers)
+ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers, account_orgs)
 """The same for an account."""
 
 __all__ = [
@@ -59,6 +64,7 @@ __all__ = [
     "access_rows",
     "account_departures",
     "account_handovers",
+    "account_orgs",
     "accounts",
     "api_keys",
     "arrivals",
@@ -69,6 +75,7 @@ __all__ = [
     "departures",
     "event_budgets",
     "fences",
+    "invitations",
     "members",
     "metadata",
     "org_audit",
@@ -83,6 +90,9 @@ __all__ = [
     "project_roles",
     "projects",
     "store",
+    "team_members",
+    "team_projects",
+    "teams",
     "token_keys",
     "usage",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table
 
 from storage.records.tables.base import metadata
 
@@ -16,6 +16,14 @@ accounts = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 """`email` is as its owner wrote it, `email_key` normalised."""
+
+account_orgs = Table(
+    "account_orgs",
+    metadata,
+    Column("user_id", String, ForeignKey("accounts.user_id"), primary_key=True),
+    Column("org_id", String, primary_key=True),
+)
+"""Organisations that a person may be a member of. Whether they are is known where the organisation is."""
 
 token_keys = Table(
     "token_keys",

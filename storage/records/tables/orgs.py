@@ -34,9 +34,13 @@ members = Table(
     Column("user_id", String, primary_key=True),
     Column("role", SmallInteger, nullable=False),
     Column("home_region", String, nullable=False),
+    Column("email", String, nullable=False, server_default=""),
+    Column("joined_at", BigInteger, nullable=False, server_default="0"),
     Index("members_by_user", "user_id"),
 )
-"""`role` is an OrgRole; a member's account may be in another region, whose tokens vouch for them."""
+"""`role` is an OrgRole; a member's account may be in another region, whose tokens vouch for them. `email` is
+the account's when they joined.
+"""
 
 org_projects = Table(
     "org_projects",

@@ -103,14 +103,16 @@ class LoginRequest(_message.Message):
     def __init__(self, hint: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
 
 class LoginResponse(_message.Message):
-    __slots__ = ("token", "user", "orgs")
+    __slots__ = ("token", "user", "orgs", "elsewhere")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     ORGS_FIELD_NUMBER: _ClassVar[int]
+    ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
     token: str
     user: User
     orgs: _containers.RepeatedCompositeFieldContainer[Org]
-    def __init__(self, token: _Optional[str] = ..., user: _Optional[_Union[User, _Mapping]] = ..., orgs: _Optional[_Iterable[_Union[Org, _Mapping]]] = ...) -> None: ...
+    elsewhere: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, token: _Optional[str] = ..., user: _Optional[_Union[User, _Mapping]] = ..., orgs: _Optional[_Iterable[_Union[Org, _Mapping]]] = ..., elsewhere: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListOrgsRequest(_message.Message):
     __slots__ = ("region",)
