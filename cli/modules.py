@@ -106,14 +106,18 @@ async def _org(process: Process) -> None:
     from mesh.hints import LoginHints
     from services.org import build
     from services.org.config import OrgConfig
+    from storage.mails import OUTBOX, MailFolder
 
-    cell = await _cell(process)
+    cell, config = await _cell(process), process.settings.load(OrgConfig, "org")
     process.services += await build(
-        config=process.settings.load(OrgConfig, "org"),
+        config=config,
         node=process.node(),
         stack=process.stack,
         records=cell.records.orgs,
         moves=cell.records.moves,
+        members=cell.records.members,
+        teams=cell.records.teams,
+        mailer=MailFolder(process.data_dir / OUTBOX, sender=config.mail_sender),
         plans=cell.records.plans,
         deliveries=cell.records.deliveries,
         audit_records=cell.records.audit,

@@ -10,19 +10,23 @@ from contextlib import AsyncExitStack
 
 from mesh.egress import Egress
 from mesh.hints import LoginHints
+from mesh.mail import Mailer
 from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
 from mesh.tokens import TokenKey
-from sankofa.org.v1 import org_pb2
+from sankofa.org.v1 import account_pb2, org_pb2
+from sankofa.org.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
 from services.org.access import AccessServicer
+from services.org.accounts.introductions import AccountServicer, Introductions
 from services.org.audit import build_audit
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.exports import build_exports
+from services.org.members import build_members
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
@@ -34,6 +38,7 @@ from services.org.webhooks import build_webhooks
 from storage.blobs.folder import BlobFolder
 from storage.records.audit.expiry import AuditExpiry
 from storage.records.audit.reading import AuditRecords
+from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
@@ -57,12 +62,16 @@ async def build(
     egress: Egress,
     files: BlobFolder,
     secret: bytes,
+    members: MemberRecords,
+    teams: TeamRecords,
+    mailer: Mailer,
     reached: Reached = nothing,
 ) -> list[Service]:
     """Wires the services, announces the region's own rows and starts what runs beside them.
 
     `secret`: the mesh's own, of which keys are derived (mesh/keyring.py).
     """
+    passwords, token_key = Passwords(), await records.token_key(TokenKey.generate())
     callers = Callers(region=node.region, records=records, directory=directory)
     changes = ChangeSignal()
     orgs = Orgs(
@@ -72,9 +81,9 @@ async def build(
         callers=callers,
         publisher=publisher,
         signer=signer,
-        token_key=await records.token_key(TokenKey.generate()),
+        token_key=token_key,
         hints=hints,
-        passwords=Passwords(),
+        passwords=passwords,
         changes=changes,
         token_lifetime=config.token_lifetime,
         ticket_lifetime=config.ticket_lifetime,
@@ -102,6 +111,22 @@ async def build(
         changes=changes,
         patience=config.assign_patience,
         reached=reached,
+    )
+    people = build_members(
+        node=node,
+        stack=stack,
+        members=members,
+        teams=teams,
+        directory=directory,
+        callers=callers,
+        publisher=publisher,
+        hints=hints,
+        passwords=passwords,
+        changes=changes,
+        mailer=mailer,
+    )
+    introductions = Introductions(
+        region=node.region, records=records, directory=directory, token_key=token_key
     )
     access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
     services = org_pb2.DESCRIPTOR.services_by_name
@@ -135,6 +160,12 @@ async def build(
         webhooks,
         exports,
         *audit,
+        *people,
+        Service(
+            add_AccountServiceServicer_to_server,
+            AccountServicer(introductions=introductions),
+            account_pb2.DESCRIPTOR.services_by_name["AccountService"],
+        ),
         Service(
             add_OrgServiceServicer_to_server,
             OrgServicer(region=node.region, orgs=orgs),

@@ -40,7 +40,9 @@ class AccessServicer(AccessServiceServicer):
                 return  # whoever watches comes again, and hears the whole list
             seen, after = self._changes.count, access.seq
             access = await self._records.access(request.project_region, after_seq=after)
-            for message in list(_messages(access)) or [WatchResponse()]:
+            messages = list(_messages(access)) or [WatchResponse()]
+            messages[-1].epoch = access.seq
+            for message in messages:
                 yield message
 
 

@@ -47,11 +47,11 @@ class Callers:
         member = await self._membership(claims.subject, org_id)
         if claims.issuer_region not in self._vouching(member):
             raise Unauthenticated
-        return await self._acting(member, action)
+        return self._acting(member, action)
 
     async def member_by_id(self, user_id: str, org_id: str, action: OrgAction) -> Membership:
         """The same of who is known by other means than a token. Raises Forbidden."""
-        return await self._acting(await self._membership(user_id, org_id), action)
+        return self._acting(await self._membership(user_id, org_id), action)
 
     async def memberships(self, token: str | None) -> list[Membership]:
         """The caller's organisations here, as far as the token's issuer may vouch for them."""
@@ -65,10 +65,10 @@ class Callers:
             raise Forbidden(detail="you are no member of this organisation, one of its Admins can invite you")
         return member
 
-    async def _acting(self, member: Membership, action: OrgAction) -> Membership:
+    def _acting(self, member: Membership, action: OrgAction) -> Membership:
         """From here on the member acts: what is changed is in the log under their name."""
         require(action, member.role)
-        act_as(member.user_id, await self._records.email(member.user_id))
+        act_as(member.user_id, member.email)
         return member
 
     def _vouching(self, member: Membership) -> tuple[str, ...]:

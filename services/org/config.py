@@ -18,6 +18,8 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """How long after its ticket a pending project's region is asked, seconds: more than clocks differ."""
     reconcile_every_s: float = 10.0
     """Between two looks for pending projects, seconds."""
+    mail_sender: str = "Sankofa <noreply@sankofa.example>"
+    """Whom mails to people are from."""
     heartbeat_s: float = 5.0
     """Between two messages of an access feed without changes, seconds. The receivers' lease is 60 s."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,13 +35,11 @@ from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.callers import Callers
+from services.org.naming import MAX_EMAIL, MAX_PASSWORD, require_email, require_name, require_password
 from services.org.passwords import Passwords
 from services.org.signal import ChangeSignal
 from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords
 from storage.records.rows import hint_row, jwt_key_row, org_row
-
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
-MAX_EMAIL, MIN_PASSWORD, MAX_PASSWORD, MAX_NAME = 254, 8, 1024, 200
 
 
 class RegistryPublisher(Protocol):
@@ -70,12 +67,13 @@ class OwnDirectory(Directory, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A person who has just shown who they are."""
+    """A person who has just shown who they are. `elsewhere`: organisations that others may have them in."""
 
     token: str
     user_id: str
     email: str
     memberships: Sequence[Membership]
+    elsewhere: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +140,9 @@ class Orgs:
 
     async def sign_up(self, email: str, password: str, org_name: str) -> Session:
         """Claims the e-mail at the registry, then writes the account; killed between, a repeat completes."""
-        email, org_name = email.strip(), org_name.strip()
-        if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(normalise(email)):
-            raise InvalidInput(detail="email is not an e-mail address")
-        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            raise InvalidInput(detail=f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-        _require_name("org_name", org_name)
+        email = require_email(email)
+        require_password(password)
+        org_name = require_name("org_name", org_name)
         if await self._records.account(normalise(email)) is not None:
             raise Conflict(ErrorReason.ERROR_REASON_EMAIL_TAKEN)
         password_hash = await self._passwords.hash(password)
@@ -199,8 +194,7 @@ class Orgs:
         Raises Forbidden, InvalidInput (name, REGION_UNKNOWN), Conflict (REGION_NOT_OPEN).
         """
         member = await self._callers.member(token, org_id, OrgAction.CREATE_PROJECT)
-        name = name.strip()
-        _require_name("name", name)
+        name = require_name("name", name)
         self.require_open(region)
         if region != self._directory.default_region():
             require(OrgAction.CHOOSE_REGION, member.role)
@@ -261,8 +255,11 @@ class Orgs:
         token = self._token_key.sign(
             {"sub": account.user_id}, issuer=self._region, audience=USER, lifetime=self._token_lifetime
         )
-        memberships = await self._records.memberships(account.user_id)
-        return Session(token, account.user_id, account.email, memberships)
+        here = await self._records.memberships(account.user_id)
+        known = {each.org.org_id for each in here}
+        pointers = await self._records.pointers(account.user_id)
+        elsewhere = [org_id for org_id in pointers if org_id not in known]
+        return Session(token, account.user_id, account.email, here, elsewhere)
 
     def require_open(self, region: str) -> None:
         """Raises InvalidInput (REGION_UNKNOWN), Conflict (REGION_NOT_OPEN), Unavailable."""
@@ -273,8 +270,3 @@ class Orgs:
             raise InvalidInput(ErrorReason.ERROR_REASON_REGION_UNKNOWN)
         if fact.status != "open":
             raise Conflict(ErrorReason.ERROR_REASON_REGION_NOT_OPEN)
-
-
-def _require_name(field: str, name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise InvalidInput(detail=f"{field} must have 1 to {MAX_NAME} printable characters")

@@ -29,7 +29,12 @@ class OrgServicer(OrgServiceServicer):
     async def Login(self, request: pb.LoginRequest, context: object) -> pb.LoginResponse:
         """A token."""
         session = await self._orgs.log_in(request.email, request.password)
-        return pb.LoginResponse(token=session.token, user=self._user(session), orgs=self._owned(session))
+        return pb.LoginResponse(
+            token=session.token,
+            user=self._user(session),
+            orgs=self._owned(session),
+            elsewhere=session.elsewhere,
+        )
 
     async def ListOrgs(self, request: pb.ListOrgsRequest, context: object) -> pb.ListOrgsResponse:
         """The caller's organisations here."""

@@ -38,6 +38,7 @@ from storage.blobs.folder import BlobFolder
 from storage.directory.feed import DirectoryFeed
 from storage.directory.lmdb import LmdbDirectory, wall_ms
 from storage.log.lmdb import LmdbLog
+from storage.mails import MailFolder
 from storage.records.publisher import Publisher
 from storage.records.records import Records
 from storage.registry.store import RegistryStore
@@ -164,6 +165,9 @@ class RunningCell:
             config=self.config,
             records=self.records.orgs,
             moves=self.records.moves,
+            members=self.records.members,
+            teams=self.records.teams,
+            mailer=MailFolder(self.folder / "outbox", sender="noreply@sankofa.example"),
             plans=self.records.plans,
             deliveries=self.records.deliveries,
             audit_expiry=self.records.audit_expiry,
@@ -221,6 +225,10 @@ class RunningCell:
     def projects(self) -> ProjectServiceStub:
         """This cell, as the REST shim of its region calls it."""
         return ProjectServiceStub(self._channel("rest", self.region, self.port))
+
+    def channel(self) -> object:
+        """To this cell, as the REST shim of its region has it."""
+        return self._channel("rest", self.region, self.port)
 
     async def token_key(self) -> TokenKey:
         return await self.records.orgs.token_key(TokenKey.generate())

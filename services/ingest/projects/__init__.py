@@ -13,7 +13,8 @@ from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
-from sankofa.ingest.v1 import project_audit_pb2, project_pb2
+from sankofa.ingest.v1 import access_pb2, project_audit_pb2, project_pb2
+from sankofa.ingest.v1.access_pb2_grpc import add_AccessReceiptServiceServicer_to_server
 from sankofa.ingest.v1.project_audit_pb2_grpc import add_ProjectAuditServiceServicer_to_server
 from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
 from services.ingest.projects.access_feed import AccessFeed, AccessWriter
@@ -21,6 +22,7 @@ from services.ingest.projects.audit import ProjectAuditServicer
 from services.ingest.projects.core import DirectoryWriter, OutboxPublisher, Projects
 from services.ingest.projects.facts import ProjectFacts
 from services.ingest.projects.grants import Grants
+from services.ingest.projects.receipts import Receipts, ReceiptServicer
 from services.ingest.projects.service import ProjectServicer
 from storage.records.audit.reading import AuditRecords
 from storage.records.projects import ProjectRecords
@@ -52,7 +54,8 @@ async def build(
     )
     await projects.restore()
     grants = Grants(records=records, directory=directory, facts=facts)
-    feed = AccessFeed(node=node, directory=directory, grants=grants, region=node.region)
+    receipts = Receipts()
+    feed = AccessFeed(node=node, directory=directory, grants=grants, receipts=receipts, region=node.region)
     background(feed.run(), name="access feeds", stack=stack)
     descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
     audit = ProjectAuditServicer(directory=directory, records=audit_records)
@@ -62,5 +65,10 @@ async def build(
             add_ProjectAuditServiceServicer_to_server,
             audit,
             project_audit_pb2.DESCRIPTOR.services_by_name["ProjectAuditService"],
+        ),
+        Service(
+            add_AccessReceiptServiceServicer_to_server,
+            ReceiptServicer(receipts=receipts),
+            access_pb2.DESCRIPTOR.services_by_name["AccessReceiptService"],
         ),
     ]

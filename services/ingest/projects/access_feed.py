@@ -17,6 +17,7 @@ from mesh.node import Node
 from sankofa.org.v1.org_pb2 import AccessRow, RetentionRow, WatchRequest
 from sankofa.org.v1.org_pb2_grpc import AccessServiceStub
 from services.ingest.projects.grants import Grants
+from services.ingest.projects.receipts import Receipts
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +45,11 @@ class AccessWriter(Directory, Protocol):
 class AccessFeed:
     """One watch per region of the catalogue, this one included."""
 
-    def __init__(self, *, node: Node, directory: AccessWriter, grants: Grants, region: str) -> None:
+    def __init__(
+        self, *, node: Node, directory: AccessWriter, grants: Grants, receipts: Receipts, region: str
+    ) -> None:
         self._node = node
+        self._receipts = receipts
         self._directory = directory
         self._grants = grants
         self._region = region
@@ -103,6 +107,7 @@ class AccessFeed:
                     full = None
                 elif rows:
                     await self._directory.put_access(primary_region, rows)
+                await self._receipts.note(primary_region, message.epoch)
                 await self._directory.renew_lease(primary_region)
                 undecided = await self._grants.take(primary_region, undecided)
 
