@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -9,8 +10,15 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mesh.errors import Unauthenticated
-from sankofa.org.v1.org_pb2 import LoginRequest, LoginResponse, SignUpRequest, SignUpResponse
+from mesh.errors import Unauthenticated, Unavailable
+from sankofa.org.v1.org_pb2 import (
+    ListOrgsRequest,
+    LoginRequest,
+    LoginResponse,
+    Org,
+    SignUpRequest,
+    SignUpResponse,
+)
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
@@ -74,7 +82,29 @@ class Accounts:
         signed = await self._cells.at_home(hint, at)
         if signed is None:
             raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
-        return reply(_session(signed))
+        elsewhere, away = await self._elsewhere(signed)
+        session = _session(signed)
+        session["orgs"] = sorted([*session["orgs"], *elsewhere], key=lambda org: (org["name"], org["id"]))
+        return reply(session | ({"unreachable_regions": away} if away else {}))
+
+    async def _elsewhere(self, signed: LoginResponse) -> tuple[list[render.Json], list[str]]:
+        """Organisations of other primary regions, as those say; regions that could not be asked."""
+        regions = self._primaries.regions_of(signed.elsewhere)
+        answers = await asyncio.gather(*(self._of_region(region, signed.token) for region in regions))
+        found = [org for answer in answers for org in answer or ()]
+        here = {org.org_id for org in signed.orgs}
+        return (
+            [render.org(org) for org in found if org.org_id not in here],
+            [region for region, answer in zip(regions, answers, strict=True) if answer is None],
+        )
+
+    async def _of_region(self, region: str, token: str) -> list[Org] | None:
+        try:
+            stub = await self._cells.org(region)
+            request = ListOrgsRequest(region=region)
+            return list((await self._cells.call(stub.ListOrgs, request, token=token)).orgs)
+        except Unavailable:
+            return None
 
 
 def _session(signed: SignUpResponse | LoginResponse) -> render.Json:

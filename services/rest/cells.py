@@ -17,7 +17,9 @@ from mesh.regions import GLOBAL
 from mesh.signing import RowVerifier
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
+from sankofa.org.v1.account_pb2_grpc import AccountServiceStub
 from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
+from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
@@ -66,6 +68,18 @@ class Cells:
     async def assignments(self, region: str) -> AssignmentServiceStub:
         """Reassignments of organisations in a region. Raises like `_channel`."""
         return AssignmentServiceStub(await self.orgs_channel(region))
+
+    async def members(self, region: str) -> MemberServiceStub:
+        """The people of organisations in a region. Raises like `_channel`."""
+        return MemberServiceStub(await self.orgs_channel(region))
+
+    async def teams(self, region: str) -> TeamServiceStub:
+        """Teams of organisations in a region. Raises like `_channel`."""
+        return TeamServiceStub(await self.orgs_channel(region))
+
+    async def accounts(self, region: str) -> AccountServiceStub:
+        """Accounts whose home is a region. Raises like `_channel`."""
+        return AccountServiceStub(await self.orgs_channel(region))
 
     async def orgs_channel(self, region: str) -> FollowingChannel:
         """For stubs of the ORG plane: calls about an organisation follow it. Raises like `_channel`."""

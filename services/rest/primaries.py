@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from mesh.directory import Directory
@@ -36,6 +37,11 @@ class Primaries:
                 raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
             await asyncio.sleep(NEWS_POLL_S)
         return fact.primary_region
+
+    def regions_of(self, org_ids: Iterable[str]) -> list[str]:
+        """Primary regions of organisations, each once, in order; one that is not known is passed over."""
+        facts = [self._directory.org(org_id) for org_id in org_ids]
+        return sorted({fact.primary_region for fact in facts if fact is not None})
 
     async def orgs(self, token: str, org_id: str) -> OrgServiceStub:
         """The org service of that region. Raises as `of` and `Cells.org`."""

@@ -11,10 +11,13 @@ from services.rest.audit import Audit
 from services.rest.billing import Billing
 from services.rest.cells import Cells
 from services.rest.exports import Exports
+from services.rest.members import Members
 from services.rest.primaries import Primaries
+from services.rest.project_members import ProjectMembers
 from services.rest.projects import Projects
 from services.rest.queries import Queries
 from services.rest.residency import Residency
+from services.rest.teams import Teams
 from services.rest.webhooks import Webhooks
 
 
@@ -25,6 +28,9 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Projects(region=region, directory=directory, cells=cells, primaries=primaries),
         Billing(cells=cells, primaries=primaries),
+        Members(directory=directory, cells=cells, primaries=primaries),
+        Teams(cells=cells, primaries=primaries),
+        ProjectMembers(region=region, directory=directory, cells=cells, primaries=primaries),
         Residency(directory=directory, cells=cells, primaries=primaries),
         Assignments(cells=cells, primaries=primaries),
         Webhooks(cells=cells, primaries=primaries),

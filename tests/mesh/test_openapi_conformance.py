@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from schemathesis.specs.openapi.checks import (
 
 from services.rest.openapi import document
 from storage.analytics.engine import Engine
+from tests.support.cells import PASSWORD
+from tests.support.mails import code_for
 from tests.support.nodes import EU
 from tests.support.region import Region, region_beside
 
@@ -42,6 +45,8 @@ CHECKS = [
 REFUSED = [400, 401, 403, 404, 405, 409, 413, 415, 429]
 BEYOND_A_SCHEMA = {
     *("signup", "createProject", "changeProject", "listEvents", "listPeople", "assignPrimaryRegion"),
+    *("inviteMember", "acceptInvitation", "withdrawInvitation", "removeMember", "createTeam"),
+    *("renameTeam", "deleteTeam"),
     *("createWebhook", "changeWebhook", "listDeadLetters", "replayDeadLetters", "createExport"),
     *("listAuditRows", "getAuditRow"),
 }
@@ -80,6 +85,11 @@ class Known:
         self.export, self.link = self._export()
         log = region.call("GET", "audit", params={"org_id": region.org_id})["rows"]
         self.audit_id = log[-1]["id"]
+        self.numbers = itertools.count()
+        self.region.upgrade("growth")
+        self.members = [self._member() for _ in range(2)]
+        self.invitations = [self._invite()[0] for _ in range(2)]
+        self.teams = [self._team() for _ in range(2)]
 
     def _webhook(self) -> str:
         body = {"org_id": self.region.org_id, "url": "https://hooks.example.com/"}
@@ -95,6 +105,31 @@ class Known:
             assert time.monotonic() < deadline, got
         return made, dict(httpx.URL(got["download_url"]).params)
 
+    def _invite(self) -> tuple[str, str]:
+        """An open invitation, and what its mail says."""
+        email, query = f"person{next(self.numbers)}@example.org", {"org_id": self.region.org_id}
+        made = self.region.call("POST", "members/invite", params=query, json={"email": email})
+        return str(made["invitation"]["id"]), code_for(self.region.cells.of[EU].folder, email)
+
+    def _member(self) -> str:
+        body = {"token": self._invite()[1], "password": PASSWORD}
+        answer = httpx.post(f"{self.region.url}/api/v1/members/accept", json=body, timeout=30)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["user_id"])
+
+    def _team(self) -> str:
+        query = {"org_id": self.region.org_id}
+        made = self.region.call("POST", "teams", params=query, json={"name": "Growth"})
+        return str(made["team"]["id"])
+
+    def _put_acceptance(self, case: Case) -> None:
+        """A secret works once: each time another one, for a new account."""
+        self.region.upgrade("growth")
+        if isinstance(case.body, dict) and isinstance(case.body.get("token"), str):
+            case.body["token"] = self._invite()[1]
+            if isinstance(case.body.get("password", ""), str):
+                case.body["password"] = PASSWORD
+
     def put_into(self, case: Case) -> None:
         """Replaces the ids that a generator can only guess."""
         name = case.operation.definition.raw["operationId"]
@@ -106,6 +141,9 @@ class Known:
             "webhook_id": self.webhooks[name == "deleteWebhook"],
             "export_id": self.export,
             "audit_id": self.audit_id,
+            "user_id": self.members[name == "removeMember"],
+            "invitation_id": self.invitations[name == "withdrawInvitation"],
+            "team_id": self.teams[name == "deleteTeam"],
             **self.link,
         }
         if name == "createExport":
@@ -116,6 +154,10 @@ class Known:
             both = [key for key in ("org_id", "project_id") if isinstance(case.query.get(key), str)]
             if len(both) == 2:  # the generator can't know that it is one of them
                 del case.query["project_id"]
+        if name == "inviteMember":
+            self.region.upgrade("growth")
+        if name == "acceptInvitation":
+            self._put_acceptance(case)
         for place in (case.path_parameters, case.query, case.body):
             if isinstance(place, dict):
                 guessed = {key for key, value in place.items() if isinstance(value, str) and value}
@@ -138,7 +180,8 @@ def known(pki: Path, tmp_path_factory: pytest.TempPathFactory, engine: Engine) -
 
 def _call(case: Case, known: Known) -> Any:
     case.headers.pop("Content-Encoding", None)  # the generator names an encoding and sends plain JSON
-    return case.call(base_url=known.region.url, headers=known.headers, timeout=30)
+    accepting = case.operation.definition.raw["operationId"] == "acceptInvitation"
+    return case.call(base_url=known.region.url, headers={} if accepting else known.headers, timeout=30)
 
 
 @contract.parametrize()

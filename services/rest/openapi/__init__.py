@@ -16,9 +16,11 @@ from services.rest.openapi import (
     exports,
     health,
     ingestion,
+    members,
     projects,
     queries,
     residency,
+    teams,
     webhooks,
 )
 from services.rest.openapi.area import Area
@@ -31,6 +33,8 @@ AREAS: Final[tuple[Area, ...]] = tuple(
     for room in (
         ingestion,
         accounts,
+        members,
+        teams,
         projects,
         billing,
         residency,

@@ -19,6 +19,7 @@ from services.rest.openapi.shapes import (
 )
 
 _TAG: Final = "Accounts"
+_OK: Final[Json] = ok()["properties"]
 _PASSWORD: Final[Json] = {"type": "string", "minLength": 8, "maxLength": 1024}
 _SESSION: Final = Body(
     ref("Session"),
@@ -84,6 +85,18 @@ AREA: Final = Area(
                 "role": {"type": "string", "enum": ["member", "admin", "owner"]},
             }
         ),
-        "Session": ok(token=TEXT, user=ref("User"), orgs=list_of(ref("Org"))),
+        "Session": an_object(
+            {
+                **_OK,
+                "token": TEXT,
+                "user": ref("User"),
+                "orgs": list_of(ref("Org")),
+                "unreachable_regions": {
+                    **list_of(TEXT),
+                    "description": "Only where there are any: regions that could not be asked.",
+                },
+            },
+            optional=("unreachable_regions",),
+        ),
     },
 )
