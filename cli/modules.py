@@ -82,6 +82,7 @@ async def _ingest(process: Process) -> None:
         records=cell.records_file,
         compressed=(cell.analytics_dir,) if cell.embedded else (),
         budgets=cell.records.budgets,
+        audit_records=cell.records.audit,
         gauges=process.gauges,
     )
     every_s = config.retention_look_s

@@ -45,6 +45,7 @@ from storage.analytics.guard import StoreGuard
 from storage.analytics.telemetry import TelemetryStore
 from storage.directory.reader import DirectoryReader
 from storage.log import DurableLog
+from storage.records.audit.reading import AuditRecords
 from storage.records.budgets import BudgetRecords
 
 
@@ -60,6 +61,7 @@ async def build(
     records: Path | None = None,
     compressed: tuple[Path, ...] = (),
     budgets: BudgetRecords | None = None,
+    audit_records: AuditRecords | None = None,
     gauges: list[Gauges] | None = None,
     rate_clock: Callable[[], float] = time.monotonic,
 ) -> list[Service]:
@@ -67,7 +69,8 @@ async def build(
 
     `data_dir` is the region's folder, `records` its SQLite file if it has one, `compressed` the folders of
     the analytics store, which a sweep queries instead of reading their files. `budgets` keeps what primary
-    regions lend; None: events are counted, and none is refused for it. Adds its own to `gauges`.
+    regions lend; None: events are counted, and none is refused for it. `audit_records` are told of erasures;
+    None: nobody is. Adds its own to `gauges`.
     """
     admission = LogAdmission(log=log, project_share=config.project_share)
     writer = Writer(
@@ -128,7 +131,7 @@ async def build(
         ),
         Service(
             add_ErasureServiceServicer_to_server,
-            ErasureService(log=log, directory=directory, reached=writer.flush),
+            ErasureService(log=log, directory=directory, reached=writer.flush, audit=audit_records),
             erasure_pb2.DESCRIPTOR.services_by_name["ErasureService"],
         ),
         Service(

@@ -23,6 +23,7 @@ from services.ingest.core import ENVIRONMENTS
 from services.ingest.erasing import order_row
 from storage.analytics.erasing import OFF_DISK_AFTER, ErasureOrder
 from storage.log import Append, DurableLog, Rows, Table
+from storage.records.audit.reading import AuditRecords
 
 WAIT: Final = timedelta(seconds=5)
 """How long an answer waits for the writer to carry the order out: mostly it can say when that was."""
@@ -34,8 +35,11 @@ Reached = Callable[[int, timedelta], bool]
 class ErasureService(ErasureServiceServicer):
     """For Admins of a project: the guard has looked at the pin before."""
 
-    def __init__(self, *, log: DurableLog, directory: Directory, reached: Reached) -> None:
+    def __init__(
+        self, *, log: DurableLog, directory: Directory, reached: Reached, audit: AuditRecords | None
+    ) -> None:
         self._log = log
+        self._audit = audit
         self._directory = directory
         self._reached = reached
 
@@ -56,6 +60,9 @@ class ErasureService(ErasureServiceServicer):
             environment=environment,
             distinct_id=request.distinct_id,
         )
+        if self._audit is not None:
+            # Before the order: killed between the two, the log tells of one that was never begun.
+            await self._audit.erasure_ordered(request.project_id, order.erasure_id, environment)
         rows = Rows(Table.ERASURES, request.project_id, [order_row(order)])
         (place,) = await self._log.append([Append([rows])])
         if isinstance(place, SankofaError):

@@ -121,3 +121,14 @@ async def test_members_and_viewers_do_not_read_the_logs(logs: Logs) -> None:
         return (await logs.ask("", project_id=logs.project_id)).status_code == 403
 
     await until(refused)
+
+
+async def test_an_order_to_erase_somebody_is_told_and_not_whom(logs: Logs) -> None:
+    path = f"/api/v1/projects/{logs.project_id}/people/gone%40shop.example?environment=live"
+    headers = {"authorization": f"Bearer {logs.owner.token}"}
+    ordered = await logs.http.delete(path, headers=headers)
+    assert ordered.status_code == 202
+    (newest,) = await logs.rows(project_id=logs.project_id, limit="1")
+    assert (newest["action"], newest["after"]) == ("person.erasure.ordered", {"environment": "live"})
+    assert newest["resource"] == {"type": "erasure", "id": ordered.json()["erasure_id"]}
+    assert "gone@shop.example" not in str(newest)

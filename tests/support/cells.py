@@ -187,6 +187,7 @@ class RunningCell:
                 "engine": self.engine,
                 "data_dir": self.folder,
                 "budgets": self.records.budgets,
+                "audit_records": self.records.audit,
             }
             services += await ingest.build(config=config, **stores, **wiring)
         server = MeshServer(

@@ -60,6 +60,9 @@ class AuditRecords(Protocol):
     async def was_read(self, log: Log, scope: str, what: dict[str, object]) -> None:
         """Writes that who acts has read it; not while the organisation is on its way to another region."""
 
+    async def erasure_ordered(self, project_id: str, erasure_id: str, environment: str) -> None:
+        """Writes that who acts orders to erase somebody; not whom."""
+
     async def emails(self, org_id: str, user_ids: Sequence[str]) -> dict[str, str]:
         """Of those who have acted in the organisation, or whose home this is."""
 
@@ -130,6 +133,11 @@ class SqlAuditRecords:
         except Unavailable as error:
             if error.reason != ErrorReason.ERROR_REASON_ORG_MOVING:
                 raise
+
+    async def erasure_ordered(self, project_id: str, erasure_id: str, environment: str) -> None:
+        """As AuditRecords says."""
+        async with project_change(self._database, project_id) as change:
+            change.note("person.erasure.ordered", "erasure", erasure_id, after={"environment": environment})
 
     async def emails(self, org_id: str, user_ids: Sequence[str]) -> dict[str, str]:
         """As AuditRecords says."""
