@@ -45,6 +45,9 @@ class CellConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     records_url: str = ""
     """postgresql+asyncpg://user:password@host/database; empty: SQLite."""
 
+    secrets_dir: str = ""
+    """Folder of secrets that organisations refer to by name, <org_id>/<name> in it; empty: there are none."""
+
     log_url: str = ""
     """nats://user:password@host:4222 of the region's NATS server; empty: LMDB."""
 
@@ -79,6 +82,11 @@ class Cell:
     def analytics_dir(self) -> Path:
         """The embedded engine's folder."""
         return self._process.data_dir / ANALYTICS
+
+    @property
+    def secrets_dir(self) -> Path | None:
+        """Where the operator puts organisations' secrets."""
+        return Path(self.config.secrets_dir) if self.config.secrets_dir else None
 
     @property
     def records_file(self) -> Path | None:

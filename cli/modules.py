@@ -126,6 +126,8 @@ async def _org(process: Process) -> None:
         egress=cell.egress,
         files=cell.files("audit-exports"),
         secret=process.hint_key(),
+        sso=cell.records.sso,
+        secrets_dir=cell.secrets_dir,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

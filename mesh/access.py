@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from mesh.permissions import ProjectAction, require
-from mesh.tokens import USER, verify
+from mesh.tokens import Claims, verify_person
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 
@@ -32,8 +33,8 @@ def authorise(
     (no such project here), Forbidden (role), Unavailable (the rows are past their lease: a mutation is not
     decided on them, and that a row is missing from them says nothing).
     """
-    claims = verify(token, directory=directory, audience=USER)
     project = directory.project(project_id)
+    claims = verify_person(token, directory=directory, org_id=project.org_id if project else None)
     if project is None:
         raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
     org = directory.org(project.org_id)
@@ -44,8 +45,29 @@ def authorise(
     if fact is None:
         raise Forbidden(detail="you have no role in this project, one of its Admins can give you one")
     vouching = () if org is None else org.vouching(time.time_ns() // 1_000_000)
-    if claims.issuer_region not in (fact.home_region, *vouching):
-        raise Unauthenticated
+    require_vouched(claims, fact.home_region, vouching)
     require(action, fact.role)
     act_as(claims.subject)
     return Principal(claims.subject, fact.home_region, fact.role)
+
+
+def require_vouched(claims: Claims, home_region: str, vouching: Sequence[str]) -> None:
+    """Holds to whose word counts for a member: their home region's, and the organisation's (`vouching`).
+
+    Without a home region only the organisation's single sign-on counts: the member has no account, or the
+    organisation takes nothing else. Raises Unauthenticated, Forbidden(SSO_REQUIRED).
+    """
+    by_sso = claims.only_org is not None
+    if not by_sso and not home_region:
+        raise Forbidden(ErrorReason.ERROR_REASON_SSO_REQUIRED)
+    if claims.issuer_region not in (vouching if by_sso else (home_region, *vouching)):
+        raise Unauthenticated
+
+
+def vouched(claims: Claims, home_region: str, vouching: Sequence[str]) -> bool:
+    """Whether a token counts for a member, as `require_vouched` says."""
+    try:
+        require_vouched(claims, home_region, vouching)
+    except (Unauthenticated, Forbidden):
+        return False
+    return True

@@ -21,6 +21,9 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 USER = "user"
 PROVISION = "provision"
 INTRODUCTION = "introduction"
+MEMBER = "member"
+"""Of who came by an organisation's single sign-on: good for that organisation (claim org_id), and for nothing
+that is an account's own. Only the organisation's primary region may sign it."""
 LEEWAY = timedelta(seconds=5)
 _RAW = (serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
 
@@ -32,6 +35,11 @@ class Claims:
     subject: str
     issuer_region: str
     extra: Mapping[str, object]
+
+    @property
+    def only_org(self) -> str | None:
+        """The one organisation that a token is good for; None: as good as its subject's account."""
+        return str(self.extra.get("org_id", "")) if self.extra.get("aud") == MEMBER else None
 
 
 class TokenKey:
@@ -69,7 +77,11 @@ class TokenKey:
 
 
 def verify(
-    token: str | None, *, directory: Directory, audience: str, clock_s: Callable[[], float] = time.time
+    token: str | None,
+    *,
+    directory: Directory,
+    audience: str | tuple[str, ...],
+    clock_s: Callable[[], float] = time.time,
 ) -> Claims:
     """Raises Unauthenticated unless a region the directory knows signed it for this audience, in time.
 
@@ -90,6 +102,18 @@ def verify(
     return Claims(str(claims.get("sub", "")), str(claims["iss"]), claims)
 
 
+def verify_person(token: str | None, *, directory: Directory, org_id: str | None) -> Claims:
+    """Who asks for something of an organisation, signed in by password or by its single sign-on.
+
+    `org_id` None: for what names no organisation. Whether the issuer may vouch for the person there is
+    mesh.access.vouched's. Raises Unauthenticated, for another organisation's single sign-on too.
+    """
+    claims = verify(token, directory=directory, audience=(USER, MEMBER))
+    if org_id is not None and claims.only_org not in (None, org_id):
+        raise Unauthenticated
+    return claims
+
+
 @lru_cache(maxsize=1024)
 def _named(token: str) -> tuple[str, str]:
     """Region and id of the key that a token says signed it; nothing of it is believed yet."""
@@ -99,7 +123,7 @@ def _named(token: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _signed(token: str, public: bytes, audience: str) -> Mapping[str, Any]:
+def _signed(token: str, public: bytes, audience: str | tuple[str, ...]) -> Mapping[str, Any]:
     """The claims of a token that this key signed. Raises InvalidTokenError, which is not remembered."""
     return jwt.decode(
         token,

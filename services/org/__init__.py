@@ -7,6 +7,7 @@ reconciliation of cut-off creations. What does not: the projects themselves, whi
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from mesh.egress import Egress
 from mesh.hints import LoginHints
@@ -32,6 +33,7 @@ from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
 from services.org.service import OrgServicer
 from services.org.signal import ChangeSignal
+from services.org.sso import build_sso
 from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
 from services.org.webhooks import build_webhooks
@@ -42,6 +44,7 @@ from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
+from storage.records.sso import SsoRecords
 
 
 async def build(
@@ -65,6 +68,8 @@ async def build(
     members: MemberRecords,
     teams: TeamRecords,
     mailer: Mailer,
+    sso: SsoRecords,
+    secrets_dir: Path | None = None,
     reached: Reached = nothing,
 ) -> list[Service]:
     """Wires the services, announces the region's own rows and starts what runs beside them.
@@ -172,5 +177,16 @@ async def build(
             services["OrgService"],
         ),
         Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
+        build_sso(
+            node=node,
+            records=sso,
+            callers=callers,
+            egress=egress,
+            secrets_dir=secrets_dir,
+            changes=changes,
+            token_key=token_key,
+            token_lifetime=config.token_lifetime,
+            callback_url=config.sso_callback_url,
+        ),
         *build_plans(callers=callers, orgs=orgs, records=plans),
     ]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mesh.access import require_vouched, vouched
 from mesh.context import act_as
 from mesh.directory import Directory
-from mesh.errors import Forbidden, Unauthenticated
+from mesh.errors import Forbidden
 from mesh.permissions import OrgAction, require
-from mesh.tokens import USER, verify
+from mesh.tokens import verify_person
 from storage.records.orgs import Membership, OrgRecords
 
 
@@ -41,12 +42,11 @@ class Callers:
         """The member behind a token, whose role permits the action.
 
         Raises Unauthenticated (no or bad token, or one of a region that may not vouch for this member), and
-        Forbidden (no member, or the role).
+        Forbidden (no member, the role, or a password where single sign-on is required).
         """
-        claims = verify(token, directory=self._directory, audience=USER)
+        claims = verify_person(token, directory=self._directory, org_id=org_id)
         member = await self._membership(claims.subject, org_id)
-        if claims.issuer_region not in self._vouching(member):
-            raise Unauthenticated
+        require_vouched(claims, member.home_region, self._vouching(org_id))
         return self._acting(member, action)
 
     async def member_by_id(self, user_id: str, org_id: str, action: OrgAction) -> Membership:
@@ -55,9 +55,13 @@ class Callers:
 
     async def memberships(self, token: str | None) -> list[Membership]:
         """The caller's organisations here, as far as the token's issuer may vouch for them."""
-        claims = verify(token, directory=self._directory, audience=USER)
-        every = await self._records.memberships(claims.subject)
-        return [member for member in every if claims.issuer_region in self._vouching(member)]
+        claims = verify_person(token, directory=self._directory, org_id=None)
+        return [
+            member
+            for member in await self._records.memberships(claims.subject)
+            if claims.only_org in (None, member.org.org_id)
+            and vouched(claims, member.home_region, self._vouching(member.org.org_id))
+        ]
 
     async def _membership(self, user_id: str, org_id: str) -> Membership:
         member = await self._records.membership(org_id, user_id)
@@ -71,8 +75,7 @@ class Callers:
         act_as(member.user_id, member.email)
         return member
 
-    def _vouching(self, member: Membership) -> tuple[str, ...]:
-        """Whose tokens count for a member: their home's, the primary's, and for a while the one before's."""
-        org = self._directory.org(member.org.org_id)
-        vouching = () if org is None else org.vouching(self._clock_ms())
-        return (self._region, member.home_region, *vouching)
+    def _vouching(self, org_id: str) -> tuple[str, ...]:
+        """Whose word counts in an organisation: this region's, and for a while that of the one before."""
+        org = self._directory.org(org_id)
+        return (self._region, *(() if org is None else org.vouching(self._clock_ms())))

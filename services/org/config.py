@@ -23,6 +23,10 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     heartbeat_s: float = 5.0
     """Between two messages of an access feed without changes, seconds. The receivers' lease is 60 s."""
 
+    sso_callback_url: str = ""
+    """What providers of single sign-on send people back to: /api/v1/auth/sso/callback on the global URL, the
+    same in all regions; empty: on the region's own public URL."""
+
     assign_patience_s: float = 30.0
     """How long an organisation may be read-only until a reassignment that is stuck is given up, seconds."""
 

@@ -22,6 +22,7 @@ from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
+from sankofa.org.v1.sso_pb2_grpc import SsoServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
@@ -109,6 +110,10 @@ class Cells:
     async def exports(self, region: str) -> AuditExportServiceStub:
         """Exports of the audit logs of organisations in a region. Raises like `_channel`."""
         return AuditExportServiceStub(await self.orgs_channel(region))
+
+    async def sso(self, region: str) -> SsoServiceStub:
+        """Single sign-on of a region's organisations. Raises like `_channel`."""
+        return SsoServiceStub(await self.orgs_channel(region))
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from mesh.directory import Directory
 from mesh.errors import NotFound, Unavailable
-from mesh.tokens import USER, verify
+from mesh.tokens import verify_person
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.cells import Cells
@@ -30,7 +30,7 @@ class Primaries:
 
         Who shows no good token is told nothing, and does not wait. Raises Unauthenticated, NotFound.
         """
-        verify(token, directory=self._directory, audience=USER)
+        verify_person(token, directory=self._directory, org_id=org_id)
         deadline = asyncio.get_running_loop().time() + NEWS_WAIT_S
         while (fact := self._directory.org(org_id)) is None:
             if asyncio.get_running_loop().time() >= deadline:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from mesh.directory import Directory
 from mesh.errors import Forbidden, Unavailable
 from mesh.permissions import OrgAction, permitted, who_may
-from mesh.tokens import USER, verify
+from mesh.tokens import verify_person
 from sankofa.org.v1.org_pb2 import GetResidencyRequest, ListOrgsRequest
 from services.rest.cells import Cells
 from services.rest.primaries import Primaries
@@ -34,7 +34,7 @@ class Residency:
     async def list_regions(self, http: HttpRequest) -> Response:
         """The catalogue, for the Owner of any organisation."""
         token = bearer(http)
-        issuer = verify(token, directory=self._directory, audience=USER).issuer_region
+        issuer = verify_person(token, directory=self._directory, org_id=None).issuer_region
         if not await self._may_list(token, issuer):
             raise Forbidden(detail=f"{OrgAction.LIST_REGIONS} takes {who_may(OrgAction.LIST_REGIONS)}")
         regions = [

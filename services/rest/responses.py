@@ -88,7 +88,7 @@ class Cors:
         """The answer to a preflight; a page that may not call gets one that permits nothing."""
         if not ingestion and sent.get(b"origin") not in self._dashboards:
             return answer(status=204)
-        methods = b"POST, OPTIONS" if ingestion else b"GET, POST, PATCH, DELETE, OPTIONS"
+        methods = b"POST, OPTIONS" if ingestion else b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
         headers = [
             (b"access-control-allow-methods", methods),
             (b"access-control-max-age", _PREFLIGHT_MAX_AGE_S),

@@ -19,6 +19,7 @@ from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
 from storage.records.sql_teams import SqlTeamRecords
+from storage.records.sql_sso import SqlSsoRecords
 from storage.records.sql_webhooks import SqlWebhookRecords
 
 
@@ -53,6 +54,7 @@ class Records:
         self.plans = SqlPlanRecords(database)
         self.audit = SqlAuditRecords(database)
         self.audit_expiry = SqlAuditExpiry(database)
+        self.sso = SqlSsoRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.outbox = SqlOutbox(database)
         self.deliveries = Deliveries(

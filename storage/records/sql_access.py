@@ -13,6 +13,7 @@ from mesh.permissions import in_project
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from storage.records.sql_project_roles import due_roles
 from storage.records.tables import access_feed, access_rows, members, org_projects
+from storage.records.vouching import home_region
 
 NOTHING = ProjectRole.PROJECT_ROLE_UNSPECIFIED
 
@@ -40,7 +41,9 @@ async def refresh(connection: AsyncConnection, org_id: str) -> None:
     existing = query.where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
     people = {
         row.user_id: _Member(row.role, row.home_region)
-        for row in await connection.execute(select(members).where(members.c.org_id == org_id))
+        for row in await connection.execute(
+            select(members.c.user_id, members.c.role, home_region()).where(members.c.org_id == org_id)
+        )
     }
     for project_id, region in (await connection.execute(existing)).all():
         given = await due_roles(connection, project_id)
@@ -98,7 +101,7 @@ async def read_access(
 
 async def _permitted(connection: AsyncConnection, region: str) -> list[AccessFact]:
     """What tickets have granted to creators: a list without it would take it back too early."""
-    creators = select(org_projects, members.c.home_region).join(
+    creators = select(org_projects, home_region()).join(
         members,
         and_(members.c.org_id == org_projects.c.org_id, members.c.user_id == org_projects.c.created_by),
     )

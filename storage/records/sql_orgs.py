@@ -35,8 +35,10 @@ from storage.records.tables import (
     org_projects,
     orgs,
     project_roles,
+    sso_identities,
     token_keys,
 )
+from storage.records.vouching import home_region
 
 
 class SqlOrgRecords:
@@ -155,6 +157,7 @@ class SqlOrgRecords:
             fits(plan, now)
             await put_plan(change.connection, org_id, now.plan, plan, _now_ms())
             await renumber(change.connection, org_id)
+            await refresh(change.connection, org_id)  # whose tokens count, where the plan has single sign-on
             change.note("org.plan.updated", "org", org_id, before={"plan": now.plan}, after={"plan": plan})
             return True
 
@@ -267,7 +270,7 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
 
 
 def _memberships() -> Select[Any]:
-    mine = (members.c.user_id, members.c.role, members.c.home_region, members.c.email)
+    mine = (members.c.user_id, members.c.role, home_region(), members.c.email)
     return select(orgs, *mine).join_from(members, orgs)
 
 

@@ -174,6 +174,8 @@ class RunningCell:
             egress=self._egress(),
             files=BlobFolder(self.folder / "blobs"),
             secret=SECRET,
+            sso=self.records.sso,
+            secrets_dir=self.folder / "secrets",
             hints=HINTS,
             reached=self.reached,
             **shared,

@@ -151,10 +151,11 @@ async def start_shim(
     cell_address: str,
     registry_address: str = NOWHERE,
     hint_of: HintOf = str.lower,
+    region: str = EU,
     **settings: Any,
 ) -> Running:
-    """The shim of eu-west-1 on free ports, until the stack closes; `settings` are RestConfig's."""
-    rest = make_node(pki, region=EU, role="rest", directory=directory)
+    """A region's shim on free ports, until the stack closes; `settings` are RestConfig's."""
+    rest = make_node(pki, region=region, role="rest", directory=directory)
     small = {
         "max_body_bytes": 1 << 20,
         "max_inflight_requests": 10,

@@ -16,6 +16,8 @@ STAYS = {
     "access_rows": "a role is the organisation's",
     "team_members": "who is in a team is the organisation's",
     "account_orgs": "where its owner may be a member is the account's",
+    "sso_identities": "whom a provider knows is the organisation's",
+    "sso_sign_ins": "a sign-in between two visits of a browser: over in 10 minutes, begun anew elsewhere",
     "departures": "how a region remembers what has left it: ids and times",
     "arrivals": "how a region remembers what has come to it: ids and times",
 }

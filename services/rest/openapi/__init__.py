@@ -21,6 +21,7 @@ from services.rest.openapi import (
     queries,
     residency,
     teams,
+    sso,
     webhooks,
 )
 from services.rest.openapi.area import Area
@@ -35,6 +36,7 @@ AREAS: Final[tuple[Area, ...]] = tuple(
         accounts,
         members,
         teams,
+        sso,
         projects,
         billing,
         residency,

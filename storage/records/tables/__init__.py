@@ -31,6 +31,7 @@ from storage.records.tables.orgs import (
 from storage.records.tables.outbox import outbox
 from storage.records.tables.plans import event_budgets, plan_changes, usage
 from storage.records.tables.projects import api_keys, projects
+from storage.records.tables.sso import sso_identities, sso_settings, sso_sign_ins
 from storage.records.tables.webhooks import audit_dead_letters, audit_webhooks
 
 ORG_TABLES: Final[tuple[Table, ...]] = (
@@ -51,6 +52,8 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     teams,
     team_members,
     team_projects,
+    sso_settings,
+    sso_identities,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
@@ -89,6 +92,9 @@ __all__ = [
     "project_audit_heads",
     "project_roles",
     "projects",
+    "sso_identities",
+    "sso_settings",
+    "sso_sign_ins",
     "store",
     "team_members",
     "team_projects",
