@@ -18,8 +18,8 @@ from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
-from storage.records.sql_teams import SqlTeamRecords
 from storage.records.sql_sso import SqlSsoRecords
+from storage.records.sql_teams import SqlTeamRecords
 from storage.records.sql_webhooks import SqlWebhookRecords
 
 

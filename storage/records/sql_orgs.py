@@ -35,7 +35,6 @@ from storage.records.tables import (
     org_projects,
     orgs,
     project_roles,
-    sso_identities,
     token_keys,
 )
 from storage.records.vouching import home_region

@@ -19,7 +19,7 @@ from storage.records.orgs import Membership, OrgRecord
 from storage.records.sql_access import refresh
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sso import SignIn, SsoSettings, Vouched
-from storage.records.tables import accounts, members, orgs, sso_identities, sso_settings, sso_sign_ins
+from storage.records.tables import members, orgs, sso_identities, sso_settings, sso_sign_ins
 
 MOST_SIGN_INS = 5_000
 """Of one organisation, begun and not ended: who begins more drives out the oldest of that organisation."""
@@ -112,7 +112,13 @@ class SqlSsoRecords:
                     detail="a member has this e-mail: log in by password, then POST /api/v1/sso/link",
                 )
             await _require_room(connection, org_id)
-            values = {"org_id": org_id, "user_id": user_id, "role": role, "home_region": ""}
+            values = {
+                "org_id": org_id,
+                "user_id": user_id,
+                "role": role,
+                "home_region": "",
+                "email": vouched.email,
+            }
             await connection.execute(insert(members).values(values))
             await _know(connection, org_id, vouched, user_id)
             await refresh(connection, org_id)
@@ -151,10 +157,6 @@ class SqlSsoRecords:
     async def membership(self, org_id: str, user_id: str) -> Membership | None:
         """As SsoRecords says."""
         return await self._orgs.membership(org_id, user_id)
-
-    async def email(self, user_id: str) -> str:
-        """As SsoRecords says."""
-        return await self._orgs.email(user_id)
 
 
 async def _settings(connection: AsyncConnection, org_id: str) -> SsoSettings | None:
@@ -225,13 +227,9 @@ async def _require_room(connection: AsyncConnection, org_id: str) -> None:
 
 
 async def _email_is_a_members(connection: AsyncConnection, org_id: str, email_key: str) -> bool:
-    """Whether a member has it, as far as this region knows: by an account, or by another person."""
-    mine = select(members.c.user_id).where(members.c.org_id == org_id)
-    for table in (accounts, sso_identities):
-        query = select(table.c.user_id).where(table.c.email_key == email_key, table.c.user_id.in_(mine))
-        if await connection.scalar(query.limit(1)) is not None:
-            return True
-    return False
+    """Whether a member has it, in whatever spelling and whatever region their account is."""
+    emails = await connection.scalars(select(members.c.email).where(members.c.org_id == org_id))
+    return any(normalise(email) == email_key for email in emails)
 
 
 def _sign_in_values(sign_in: SignIn) -> dict[str, Any]:

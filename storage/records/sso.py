@@ -89,6 +89,3 @@ class SsoRecords(Protocol):
 
     async def membership(self, org_id: str, user_id: str) -> Membership | None:
         """As OrgRecords.membership."""
-
-    async def email(self, user_id: str) -> str:
-        """As OrgRecords.email."""

@@ -25,11 +25,16 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from mesh.egress import EgressConfig
 from services.rest.openapi import document
 from storage.analytics.engine import Engine
 from tests.support.cells import PASSWORD
 from tests.support.mails import code_for
 from tests.support.nodes import EU
+from tests.support.oidc.mesh import CALLBACK, SECRET_NAME
+from tests.support.oidc.real import CLIENT, Provider, running_provider
+from tests.support.oidc.real import SECRET as SSO_SECRET
+from tests.support.receiver import LOOPBACK
 from tests.support.region import Region, region_beside
 
 pytestmark = [pytest.mark.network, pytest.mark.disk, pytest.mark.timeout(300)]
@@ -48,7 +53,7 @@ BEYOND_A_SCHEMA = {
     *("inviteMember", "acceptInvitation", "withdrawInvitation", "removeMember", "createTeam"),
     *("renameTeam", "deleteTeam"),
     *("createWebhook", "changeWebhook", "listDeadLetters", "replayDeadLetters", "createExport"),
-    *("listAuditRows", "getAuditRow"),
+    *("listAuditRows", "getAuditRow", "putSso", "finishSso"),
 }
 """Printable names, hosts, addresses, a plan's most days, cursors, regions, times in their order, one of two
 logs: no schema says which are good.
@@ -71,10 +76,42 @@ bounded = settings(
 )
 
 
+class SignOn:
+    """Single sign-on of the region's organisation, set and begun anew for each operation that needs it."""
+
+    def __init__(self, region: Region, provider: Provider) -> None:
+        self._region, self._provider = region, provider
+        self.cookie = ""
+        secret = region.cells.of[EU].folder / "secrets" / region.org_id / SECRET_NAME
+        secret.parent.mkdir(parents=True)
+        secret.write_text(SSO_SECRET)
+
+    def prepare(self, name: str) -> dict[str, str]:
+        """What only the provider and its client know."""
+        if not name.endswith("Sso"):
+            return {}
+        self._region.upgrade("enterprise")
+        known = {
+            "issuer": self._provider.issuer,
+            "client_id": CLIENT,
+            "client_secret_name": SECRET_NAME,
+        }
+        query = {"org_id": self._region.org_id}
+        self._region.call("PUT", "sso", params=query, json=known | {"allowed_domains": ["example.org"]})
+        if name != "finishSso":
+            return known
+        return known | self._come_back(query) | {"iss": self._provider.issuer}
+
+    def _come_back(self, query: dict[str, str]) -> dict[str, str]:
+        begun = httpx.get(f"{self._region.url}/api/v1/auth/sso/start", params=query, timeout=30)
+        self.cookie = begun.headers["set-cookie"].partition(";")[0]
+        return dict(httpx.URL(self._provider.log_in(begun.json()["url"], "grace")).params)
+
+
 class Known:
     """What exists in the region, so that an operation has something to succeed on."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, provider: Provider) -> None:
         self.region = region
         self.project, self.spare = region.project(), region.project()
         self.headers = {**region.bearer, "x-api-key": self.project["keys"]["live"]["secret"]}
@@ -90,6 +127,7 @@ class Known:
         self.members = [self._member() for _ in range(2)]
         self.invitations = [self._invite()[0] for _ in range(2)]
         self.teams = [self._team() for _ in range(2)]
+        self.sso = SignOn(region, provider)
 
     def _webhook(self) -> str:
         body = {"org_id": self.region.org_id, "url": "https://hooks.example.com/"}
@@ -145,6 +183,7 @@ class Known:
             "invitation_id": self.invitations[name == "withdrawInvitation"],
             "team_id": self.teams[name == "deleteTeam"],
             **self.link,
+            **self.sso.prepare(name),
         }
         if name == "createExport":
             self.region.upgrade("pro")  # another operation may have chosen another plan
@@ -158,9 +197,14 @@ class Known:
             self.region.upgrade("growth")
         if name == "acceptInvitation":
             self._put_acceptance(case)
+        if name == "finishSso":
+            case.headers["Cookie"] = self.sso.cookie
+            case.query.pop("error", None)  # with one, a provider has refused
         for place in (case.path_parameters, case.query, case.body):
             if isinstance(place, dict):
-                guessed = {key for key, value in place.items() if isinstance(value, str) and value}
+                guessed = {
+                    key for key, value in place.items() if isinstance(value, str) and 0 < len(value) < 256
+                }
                 place.update({key: ids[key] for key in ids.keys() & guessed})
 
     def put_into_query(self, case: Case) -> None:
@@ -174,8 +218,13 @@ def known(pki: Path, tmp_path_factory: pytest.TempPathFactory, engine: Engine) -
     """A region with an organisation, two projects and a person."""
     folder = tmp_path_factory.mktemp("region")
     (folder / EU).mkdir()
-    with region_beside(pki, folder, engine) as region:
-        yield Known(region)
+    egress = EgressConfig(allowed_networks=[LOOPBACK])
+    people = {"grace": "grace@example.org"}
+    with (
+        running_provider(folder / "provider", CALLBACK, people) as provider,
+        region_beside(pki, folder, engine, egress=egress) as region,
+    ):
+        yield Known(region, provider)
 
 
 def _call(case: Case, known: Known) -> Any:

@@ -25,6 +25,7 @@ from storage.analytics.engine import Engine
 from storage.log.lmdb import LmdbLog
 from tests.support.cells import HINTS, PASSWORD, Cells, RunningCell
 from tests.support.nodes import EU
+from tests.support.oidc.mesh import CALLBACK
 from tests.support.shim import Running, start_shim
 
 T = TypeVar("T")
@@ -80,7 +81,9 @@ async def open_region(
     pki: Path, folder: Path, engine: Engine, *, egress: EgressConfig | None = None
 ) -> AsyncIterator[Region]:
     """Starts all of it, and signs the Owner up over the public API. `egress`: what it may call outside."""
-    config = OrgConfig(token_lifetime_s=3600.0, webhook_look_s=0.05, export_look_s=0.05)
+    config = OrgConfig(
+        token_lifetime_s=3600.0, webhook_look_s=0.05, export_look_s=0.05, sso_callback_url=CALLBACK
+    )
     async with AsyncExitStack() as stack:
         cells = Cells(pki, folder, (EU,), config)
         cell = cells.of[EU]
@@ -134,7 +137,9 @@ async def _ingest_and_query(
 
 
 @contextmanager
-def region_beside(pki: Path, folder: Path, engine: Engine) -> Iterator[Region]:
+def region_beside(
+    pki: Path, folder: Path, engine: Engine, *, egress: EgressConfig | None = None
+) -> Iterator[Region]:
     """The same on a loop and a thread of its own, for clients that block."""
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="region", daemon=True)
@@ -143,7 +148,7 @@ def region_beside(pki: Path, folder: Path, engine: Engine) -> Iterator[Region]:
     def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, loop).result(START_DEADLINE_S)
 
-    context = open_region(pki, folder, engine)
+    context = open_region(pki, folder, engine, egress=egress)
     try:
         region = run(context.__aenter__())  # type: ignore[arg-type]
         try:

@@ -20,8 +20,8 @@ from services.rest.openapi import (
     projects,
     queries,
     residency,
-    teams,
     sso,
+    teams,
     webhooks,
 )
 from services.rest.openapi.area import Area
