@@ -190,6 +190,8 @@ class Known:
         if name == "getPerson":
             ids["distinct_id"] = "known"
         if name in ("listAuditRows", "getAuditRow") and isinstance(case.query, dict):
+            if case.query.get("org_id") == "" and not case.query.get("project_id"):
+                case.query["org_id"] = self.region.org_id  # empty is all that it thinks of
             both = [key for key in ("org_id", "project_id") if isinstance(case.query.get(key), str)]
             if len(both) == 2:  # the generator can't know that it is one of them
                 del case.query["project_id"]
