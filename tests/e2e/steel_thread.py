@@ -26,7 +26,8 @@ class Step:
     """One call. `{name}` in path, headers and body is what an earlier step kept under that name.
 
     `at` is a region, or "global"; `keep` names values to take from the answer by path ("project.id");
-    `until` repeats the call until the answer is as far as it should come; `holds` is in the raw body.
+    `until` repeats the call until the answer is as far as it should come; `holds` is in the raw body;
+    `invited` keeps, as {invitation}, what the newest mail to that address holds.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Step:
     keep: dict[str, str] = field(default_factory=dict)
     until: Callable[[Any], bool] | None = None
     holds: str = ""
+    invited: str = ""
 
 
 def script() -> Iterator[Step]:
@@ -48,6 +50,9 @@ def script() -> Iterator[Step]:
     yield from _ingestion()
     yield from _bad_ingestion()
     yield from _queries()
+    yield from _people_of_the_organisation()
+    yield from _audit_log()
+    yield from _assignment()
     yield from _management()
 
 
@@ -64,7 +69,7 @@ def _accounts() -> Iterator[Step]:
     account = {**OWNER, "org_name": "Steel works", "primary_region": US}
     yield Step("health", "GET", "/healthz", at=EU)
     yield Step("ready", "GET", "/readyz", at=US)
-    yield Step("sign up", "POST", signup, body=account, keep={"org": "orgs.0.id"})
+    yield Step("sign up", "POST", signup, body=account, keep={"org": "orgs.0.id", "owner": "user.id"})
     yield Step("sign up with a taken e-mail", "POST", signup, at=EU, body=account)
     yield Step("sign up without a password", "POST", signup, body={"email": "x@y.example"})
     yield Step("sign up in no region", "POST", signup, body={**account, "primary_region": "mars-1"})
@@ -287,6 +292,152 @@ def _queries() -> Iterator[Step]:
     )
     yield Step("one person by an alias", "GET", f"{project}/people/anon_1", headers=_user())
     yield Step("nobody", "GET", f"{project}/people/user_9", headers=_user())
+
+
+MEMBER = {"email": "member@steel.example", "password": "correct horse staple"}
+
+
+def _member() -> dict[str, str]:
+    return {"authorization": "Bearer {member_token}"}
+
+
+def _people_of_the_organisation() -> Iterator[Step]:
+    members, teams = "/api/v1/members", "/api/v1/teams"
+    of, counts = "?org_id={org}", "/api/v1/projects/{project}/events/counts"
+    invite = {"email": MEMBER["email"]}
+    yield Step("invite", "POST", f"{members}/invite{of}", headers=_user(), body=invite)
+    yield Step("invite nobody", "POST", f"{members}/invite{of}", headers=_user(), body={"email": "x"})
+    yield Step(
+        "invite as a stranger",
+        "POST",
+        f"{members}/invite{of}",
+        headers={"authorization": "Bearer {stranger}"},
+        body=invite,
+    )
+    accept = {"token": "{invitation}", "password": MEMBER["password"]}
+    yield Step(
+        "accept",
+        "POST",
+        f"{members}/accept",
+        at=AF,
+        body=accept,
+        invited=MEMBER["email"],
+        keep={"member": "user_id"},
+    )
+    yield Step("accept once more", "POST", f"{members}/accept", body=accept)
+    yield Step(
+        "log in as a member", "POST", "/api/v1/auth/login", body=MEMBER, keep={"member_token": "token"}
+    )
+    yield Step("a member without a project", "GET", f"/api/v1/projects{of}", headers=_member())
+    yield Step("a member queries without a role", "GET", counts, headers=_member())
+    yield Step(
+        "make a team",
+        "POST",
+        f"{teams}{of}",
+        headers=_user(),
+        body={"name": "Analysts"},
+        keep={"team": "team.id"},
+    )
+    yield Step("make it as a member", "POST", f"{teams}{of}", headers=_member(), body={"name": "Mine"})
+    team = f"{teams}/{{team}}"
+    yield Step("put them in", "POST", f"{team}/members{of}", headers=_user(), body={"user_id": "{member}"})
+    yield Step(
+        "give the team a project",
+        "POST",
+        f"{team}/projects{of}",
+        headers=_user(),
+        body={"project_id": "{project}", "role": "viewer"},
+    )
+    yield Step(
+        "a member queries by the team", "GET", counts, headers=_member(), until=lambda body: body["ok"]
+    )
+    yield Step(
+        "a viewer mints no key",
+        "POST",
+        "/api/v1/projects/{project}/keys",
+        headers=_member(),
+        body={"environment": "live"},
+    )
+    yield Step("teams", "GET", f"{teams}{of}", headers=_user())
+    yield Step("members", "GET", f"{members}{of}", at=EU, headers=_user())
+    yield Step("a project's members", "GET", "/api/v1/projects/{project}/members", headers=_user())
+    yield Step(
+        "make them an Admin",
+        "PATCH",
+        f"{members}/{{member}}{of}",
+        headers=_user(),
+        body={"role": "admin"},
+    )
+    yield Step(
+        "a role of no kind", "PATCH", f"{members}/{{member}}{of}", headers=_user(), body={"role": "king"}
+    )
+    yield Step("the last Owner leaves", "DELETE", f"{members}/{{owner}}{of}", headers=_user())
+    yield Step("no such member", "DELETE", f"{members}/usr_none{of}", headers=_user())
+
+
+def _audit_log() -> Iterator[Step]:
+    log = "/api/v1/audit"
+    yield Step(
+        "what was done to members",
+        "GET",
+        f"{log}?org_id={{org}}&resource_type=member",
+        at=EU,
+        headers=_user(),
+        keep={"row": "rows.0.id"},
+    )
+    yield Step("one row of it", "GET", f"{log}/{{row}}?org_id={{org}}", headers=_user())
+    yield Step(
+        "what was done to a project",
+        "GET",
+        f"{log}?project_id={{project}}&resource_type=project",
+        at=AF,
+        headers=_user(),
+    )
+    yield Step(
+        "a project's log at another region", "GET", f"{log}?project_id={{project}}", at=EU, headers=_user()
+    )
+    yield Step("the log of nothing", "GET", log, headers=_user())
+    yield Step(
+        "two logs at once", "GET", f"{log}?org_id={{org}}&project_id={{project}}", at=AF, headers=_user()
+    )
+    yield Step(
+        "the log as a stranger",
+        "GET",
+        f"{log}?org_id={{org}}",
+        headers={"authorization": "Bearer {stranger}"},
+    )
+
+
+def _assignment() -> Iterator[Step]:
+    path = "/api/v1/admin/regions/orgs/{org}"
+    assign = f"{path}/assign"
+    yield Step("reassign to no region", "POST", assign, headers=_user(), body={"region": "mars-1"})
+    yield Step("reassign as an Admin", "POST", assign, headers=_member(), body={"region": EU})
+    yield Step("reassign to where it is", "POST", assign, headers=_user(), body={"region": US})
+    yield Step("reassign", "POST", assign, at=AF, headers=_user(), body={"region": EU})
+    yield Step(
+        "how far it is",
+        "GET",
+        assign,
+        headers=_user(),
+        until=lambda body: (body.get("assignment") or {}).get("step") == "done",
+    )
+    yield Step("where everything is then", "GET", path, at=US, headers=_user())
+    yield Step("log in after it", "POST", "/api/v1/auth/login", at=AF, body=OWNER, keep={"token": "token"})
+    yield Step("members after it", "GET", "/api/v1/members?org_id={org}", at=US, headers=_user())
+    yield Step(
+        "a change after it",
+        "PATCH",
+        "/api/v1/members/{member}?org_id={org}",
+        headers=_user(),
+        body={"role": "member"},
+    )
+    yield Step(
+        "the reassignment in the log",
+        "GET",
+        "/api/v1/audit?org_id={org}&action=org.primary_region.assigned",
+        headers=_user(),
+    )
 
 
 def _management() -> Iterator[Step]:
