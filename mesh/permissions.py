@@ -173,3 +173,13 @@ def _least(action: OrgAction | ProjectAction) -> OrgRole | ProjectRole:
 
 def _article(name: str) -> str:
     return "an" if name[0] in "AEIOU" else "a"
+
+
+def org_role_name(role: OrgRole) -> str:
+    """As people read it: owner."""
+    return OrgRole.Name(role).removeprefix("ORG_ROLE_").lower()
+
+
+def project_role_name(role: ProjectRole) -> str:
+    """As people read it: viewer."""
+    return ProjectRole.Name(role).removeprefix("PROJECT_ROLE_").lower()

@@ -138,6 +138,8 @@ class Standing:
     members: int
     month: int
     events: int
+    features: frozenset[Feature] = frozenset()
+    """Those that are set up."""
 
 
 def require_fit(plan: Plan, standing: Standing) -> None:
@@ -153,6 +155,8 @@ def require_fit(plan: Plan, standing: Standing) -> None:
         )
     if not within(standing.members, terms.members):
         reasons.append(f"{terms.title} has {terms.members} members, not {standing.members}: remove some")
+    for feature in standing.features - terms.features:
+        reasons.append(f"{terms.title} has no {feature.value}: end it first")
     if reasons:
         raise Conflict(ErrorReason.ERROR_REASON_PLAN_TOO_SMALL, detail="; ".join(reasons))
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
 from mesh.errors import Conflict, Forbidden, NotFound
+from mesh.permissions import org_role_name, project_role_name
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records import sql_invitations
@@ -91,7 +92,7 @@ class SqlMemberRecords:
             for project_id, role in invitation.projects.items():
                 await put_project_role(connection, project_id, joining.user_id, role)
             await refresh(connection, org_id)
-            after = {"role": OrgRole.Name(invitation.role), "invited_by": invitation.invited_by}
+            after = {"role": org_role_name(invitation.role), "invited_by": invitation.invited_by}
             change.note("member.joined", "member", joining.user_id, after=after)
             return await membership_of(connection, org_id, joining.user_id)
 
@@ -107,7 +108,7 @@ class SqlMemberRecords:
                     await _require_another_owner(change.connection, org_id)
                 await change.connection.execute(update(members).where(*this).values(role=role))
                 await refresh(change.connection, org_id)
-                roles = {"before": {"role": OrgRole.Name(before)}, "after": {"role": OrgRole.Name(role)}}
+                roles = {"before": {"role": org_role_name(before)}, "after": {"role": org_role_name(role)}}
                 change.note("member.role.updated", "member", user_id, **roles)
             return member_of((await change.connection.execute(select(members).where(*this))).one())
 
@@ -127,7 +128,7 @@ class SqlMemberRecords:
                 await connection.execute(delete(table).where(table.c.user_id == user_id, these))
             await refresh(connection, org_id)
             action = "member.left" if by == user_id else "member.removed"
-            change.note(action, "member", user_id, before={"role": OrgRole.Name(before)})
+            change.note(action, "member", user_id, before={"role": org_role_name(before)})
 
     async def project_members(self, org_id: str, project_id: str) -> list[ProjectMember]:
         """As MemberRecords says."""
@@ -164,8 +165,8 @@ class SqlMemberRecords:
                 "project.role.updated",
                 "project",
                 project_id,
-                before={"user_id": user_id, "role": ProjectRole.Name(before)},
-                after={"user_id": user_id, "role": ProjectRole.Name(role)},
+                before={"user_id": user_id, "role": project_role_name(before)},
+                after={"user_id": user_id, "role": project_role_name(role)},
             )
 
 
@@ -239,7 +240,7 @@ def _note_invitation(
 def _told(invitation: Invitation) -> dict[str, Any]:
     return {
         "email": invitation.email,
-        "role": OrgRole.Name(invitation.role),
-        "projects": {project: ProjectRole.Name(role) for project, role in invitation.projects.items()},
+        "role": org_role_name(invitation.role),
+        "projects": {project: project_role_name(role) for project, role in invitation.projects.items()},
         "expires_at_ms": invitation.expires_at_ms,
     }

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
 from mesh.errors import Conflict
+from mesh.permissions import org_role_name, project_role_name
 from mesh.plans import Plan
 from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
@@ -128,7 +129,7 @@ class SqlOrgRecords:
                 values = {"org_id": org_id, "user_id": user_id, "role": role, "home_region": home_region}
                 await connection.execute(insert(members).values(values))
             await refresh(connection, org_id)
-            change.note("member.role.updated", "member", user_id, after={"role": OrgRole.Name(role)})
+            change.note("member.role.updated", "member", user_id, after={"role": org_role_name(role)})
 
     async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
         """As OrgRecords says."""
@@ -143,7 +144,7 @@ class SqlOrgRecords:
                 values = {"project_id": project_id, "user_id": user_id, "role": role}
                 await connection.execute(insert(project_roles).values(values))
             await refresh(connection, org_id)
-            after = {"user_id": user_id, "role": ProjectRole.Name(role)}
+            after = {"user_id": user_id, "role": project_role_name(role)}
             change.note("project.role.updated", "project", project_id, after=after)
 
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:

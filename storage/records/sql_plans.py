@@ -10,10 +10,10 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.months import month_of
-from mesh.plans import Plan, Standing
+from mesh.plans import Feature, Plan, Standing
 from storage.records.engine import Database
 from storage.records.plans import Lend, Lent, PlanChange, Reported, Usage
-from storage.records.tables import fences, members, org_projects, orgs, plan_changes, usage
+from storage.records.tables import fences, members, org_projects, orgs, plan_changes, sso_settings, usage
 
 
 class SqlPlanRecords:
@@ -69,7 +69,9 @@ async def standing(connection: AsyncConnection, org_id: str, now_ms: int) -> Sta
     people = select(func.count()).select_from(members).where(members.c.org_id == org_id)
     events = select(func.sum(usage.c.events)).where(usage.c.org_id == org_id, usage.c.month == month)
     counted = await connection.scalar(events)
-    return Standing(plan, (await connection.scalar(people)) or 0, month, int(counted or 0))
+    sso = await connection.scalar(select(sso_settings.c.org_id).where(sso_settings.c.org_id == org_id))
+    features = frozenset({Feature.SSO} if sso else ())
+    return Standing(plan, (await connection.scalar(people)) or 0, month, int(counted or 0), features)
 
 
 async def put_plan(connection: AsyncConnection, org_id: str, before: Plan, plan: Plan, at_ms: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict
 from mesh.hints import normalise
+from mesh.permissions import org_role_name
 from mesh.plans import require_members
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -122,7 +123,7 @@ class SqlSsoRecords:
             await connection.execute(insert(members).values(values))
             await _know(connection, org_id, vouched, user_id)
             await refresh(connection, org_id)
-            after = {"role": OrgRole.Name(role), "email": vouched.email, "issuer": vouched.issuer}
+            after = {"role": org_role_name(role), "email": vouched.email, "issuer": vouched.issuer}
             change.note("member.provisioned", "member", user_id, after=after)
             return user_id
 
@@ -189,7 +190,7 @@ def _told(settings: SsoSettings | None) -> dict[str, Any] | None:
     """For the audit log: the secret's name is one of a file, and no secret."""
     if settings is None:
         return None
-    return _values(settings) | {"default_role": OrgRole.Name(settings.default_role)}
+    return _values(settings) | {"default_role": org_role_name(settings.default_role)}
 
 
 async def _identity(connection: AsyncConnection, org_id: str, vouched: Vouched) -> str | None:

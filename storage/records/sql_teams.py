@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import NotFound
+from mesh.permissions import project_role_name
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
@@ -53,7 +54,7 @@ class SqlTeamRecords:
             for table in (team_members, team_projects, teams):
                 await change.connection.execute(delete(table).where(table.c.team_id == team_id))
             await refresh(change.connection, org_id)
-            roles = {project: ProjectRole.Name(role) for project, role in before.projects.items()}
+            roles = {project: project_role_name(role) for project, role in before.projects.items()}
             told = {"name": before.name, "members": list(before.user_ids), "projects": roles}
             change.note("team.deleted", "team", team_id, before=told)
 
@@ -95,8 +96,8 @@ class SqlTeamRecords:
                 "team.project.updated",
                 "team",
                 team_id,
-                before={"project_id": project_id, "role": ProjectRole.Name(had)},
-                after={"project_id": project_id, "role": ProjectRole.Name(role)},
+                before={"project_id": project_id, "role": project_role_name(had)},
+                after={"project_id": project_id, "role": project_role_name(role)},
             )
             return await _team(change.connection, org_id, team_id)
 

@@ -15,6 +15,7 @@ from storage.records.moves.fences import ORG, fence, unfence
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
+from storage.records.sso import SsoSettings
 from tests.support.nodes import AF, EU, US
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -142,6 +143,17 @@ async def test_an_organisation_that_does_not_fit_keeps_its_plan(records: Records
     (membership,) = await records.orgs.memberships("usr_1")
     assert membership.org.plan == "growth"
     assert len(await records.plans.changes("org_1")) == 1
+
+
+async def test_a_plan_without_single_sign_on_waits_until_it_is_ended(records: Records) -> None:
+    await make_org(records)
+    await records.orgs.set_plan("org_1", "enterprise")
+    settings = SsoSettings("https://idp.example", "client", "secret", OrgRole.ORG_ROLE_MEMBER, (), False)
+    await records.sso.put_settings("org_1", settings)
+    with pytest.raises(Conflict, match="Growth has no single sign-on: end it first"):
+        await records.orgs.set_plan("org_1", "growth", require_fit)
+    await records.sso.delete_settings("org_1")
+    assert await records.orgs.set_plan("org_1", "growth", require_fit)
 
 
 async def test_a_project_has_one_budget_the_last(records: Records) -> None:

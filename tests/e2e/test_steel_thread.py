@@ -91,9 +91,8 @@ class Thread:
         folders = [Path(where.data_dir) / OUTBOX for where in self._mesh.file.regions.values()]
         mails = [mail for folder in folders for mail in folder.glob("*/*.eml")]
         read = {mail: message_from_bytes(mail.read_bytes(), policy=default) for mail in mails}
-        newest = max(
-            (mail for mail in mails if read[mail]["To"] == address), key=lambda mail: mail.stat().st_mtime
-        )
+        theirs = [mail for mail in mails if read[mail]["To"] == address]
+        newest = max(theirs, key=lambda mail: mail.stat().st_mtime)
         found = _INVITATION.search(read[newest].get_content())
         assert found is not None
         return found[0]
@@ -110,14 +109,14 @@ class Thread:
 
     def _comparable(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: self._comparable(one, key) for key, one in value.items()}
+            return {self._comparable(key): self._comparable(one, key) for key, one in value.items()}
         if isinstance(value, list):
             return [self._comparable(one) for one in value]
         if name in _MEASURED and isinstance(value, int):
             return f"<{name}>"
         if not isinstance(value, str):
             return value
-        if name in _OF_THE_RUN:
+        if name in _OF_THE_RUN or (name == "step" and value != "done"):
             return f"<{name}>"
         text = _TOKENS.sub("<token>", _SECRETS.sub("<secret>", _URLS.sub("<url>", value)))
         return _IDS.sub(lambda found: self._number(found[0]), text)

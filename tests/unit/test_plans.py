@@ -127,6 +127,11 @@ def test_the_page_has_the_same_table() -> None:
         ),
         (Standing("pro", 4, 202611, 0), "hobby", "Hobby has 3 members, not 4: remove some"),
         (
+            Standing("enterprise", 1, 202611, 0, frozenset({Feature.SSO})),
+            "pro",
+            "Pro has no single sign-on: end it first",
+        ),
+        (
             Standing("enterprise", 51, 202611, 20_000_000),
             "growth",
             "wait for the next; Growth has 50 members",
