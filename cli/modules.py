@@ -128,6 +128,7 @@ async def _org(process: Process) -> None:
         secret=process.hint_key(),
         sso=cell.records.sso,
         secrets_dir=cell.secrets_dir,
+        session_records=cell.records.sessions,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

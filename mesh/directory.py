@@ -113,6 +113,9 @@ class Directory(Protocol):
     def jwt_key(self, region: str, kid: str) -> bytes | None:
         """The Ed25519 public key, 32 bytes, of a region's tokens."""
 
+    def session_ended(self, region: str, session_id: str) -> bool:
+        """Whether a session that a region has begun was ended before its tokens do."""
+
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         """What a user may do in a project of this cell's own region."""
 

@@ -185,6 +185,21 @@ TABLE: dict[int, Wire] = {
         ("MISSING_TOKEN", Unauthenticated, _UNAUTH, 401, "Missing bearer token"),
         ("INVALID_TOKEN", Unauthenticated, _UNAUTH, 401, "Invalid or expired token"),
         ("LOGIN_FAILED", Unauthenticated, _UNAUTH, 401, "Wrong e-mail or password"),
+        (
+            "SESSION_ENDED",
+            Unauthenticated,
+            _UNAUTH,
+            401,
+            "The session has ended, or its refresh token was used before: log in again",
+        ),
+        (
+            "LOGIN_THROTTLED",
+            RateLimited,
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            429,
+            "Too many failed attempts to sign in. Please wait before the next one.",
+        ),
+        ("SESSION_NOT_FOUND", NotFound, _MISSING, 404, "Session not found"),
         ("PERMISSION_DENIED", Forbidden, _DENIED, 403, "Permission denied"),
         ("UNAUTHORIZED_ORIGIN", Forbidden, _DENIED, 403, "Unauthorized Origin"),
         ("UNAUTHORIZED_IP", Forbidden, _DENIED, 403, "Unauthorized IP Address"),
@@ -322,6 +337,8 @@ def to_status(error: SankofaError) -> status_pb2.Status:
     )
     if error.detail:
         info.metadata["detail"] = error.detail
+    if error.retry_after_s != RETRY_AFTER_S:
+        info.metadata["retry_after_s"] = str(error.retry_after_s)
     packed = any_pb2.Any()
     packed.Pack(info)
     return status_pb2.Status(code=error.grpc_code.value[0], message=error.public_text, details=[packed])
@@ -335,7 +352,12 @@ def from_rpc_error(error: Any) -> SankofaError:
         if packed.Is(info.DESCRIPTOR) and packed.Unpack(info) and info.domain == DOMAIN:
             name = "ERROR_REASON_" + info.reason
             known = name in ErrorReason.keys()  # noqa: SIM118 - an enum wrapper, not a dict
-            return error_of(ErrorReason.Value(name) if known else 0, detail=info.metadata.get("detail", ""))
+            told = info.metadata.get("retry_after_s", "")
+            return error_of(
+                ErrorReason.Value(name) if known else 0,
+                detail=info.metadata.get("detail", ""),
+                retry_after_s=int(told) if told.isdecimal() else 0,
+            )
     code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unavailable(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED)

@@ -17,9 +17,10 @@ from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
 from mesh.tokens import TokenKey
-from sankofa.org.v1 import account_pb2, org_pb2
+from sankofa.org.v1 import account_pb2, org_pb2, session_pb2
 from sankofa.org.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
+from sankofa.org.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
 from services.org.access import AccessServicer
 from services.org.accounts.introductions import AccountServicer, Introductions
 from services.org.audit import build_audit
@@ -32,8 +33,12 @@ from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
 from services.org.service import OrgServicer
+from services.org.sessions.core import Sessions
+from services.org.sessions.passwords import PasswordChange
+from services.org.sessions.service import SessionServicer
 from services.org.signal import ChangeSignal
 from services.org.sso import build_sso
+from services.org.throttle import LoginThrottle
 from services.org.transfer import build_transfer
 from services.org.transfer.words import Reached, nothing
 from services.org.webhooks import build_webhooks
@@ -44,6 +49,7 @@ from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
+from storage.records.sessions import SessionRecords
 from storage.records.sso import SsoRecords
 
 
@@ -54,6 +60,7 @@ async def build(
     stack: AsyncExitStack,
     records: OrgRecords,
     plans: PlanRecords,
+    session_records: SessionRecords,
     directory: OwnDirectory,
     publisher: RegistryPublisher,
     signer: RowSigner,
@@ -79,6 +86,17 @@ async def build(
     passwords, token_key = Passwords(), await records.token_key(TokenKey.generate())
     callers = Callers(region=node.region, records=records, directory=directory)
     changes = ChangeSignal()
+    throttle = LoginThrottle()
+    sessions = Sessions(
+        region=node.region,
+        records=session_records,
+        directory=directory,
+        publisher=publisher,
+        signer=signer,
+        token_key=token_key,
+        token_lifetime=config.token_lifetime,
+        idle=config.session_idle,
+    )
     orgs = Orgs(
         region=node.region,
         records=records,
@@ -89,11 +107,16 @@ async def build(
         token_key=token_key,
         hints=hints,
         passwords=passwords,
+        throttle=throttle,
+        begin_session=sessions.begin,
         changes=changes,
-        token_lifetime=config.token_lifetime,
         ticket_lifetime=config.ticket_lifetime,
     )
     await orgs.announce()
+    await sessions.announce()
+    change = PasswordChange(
+        accounts=records, passwords=passwords, sessions=sessions, throttle=throttle, hints=hints
+    )
     reconciler = Reconciler(
         node=node,
         directory=directory,
@@ -175,6 +198,11 @@ async def build(
             add_OrgServiceServicer_to_server,
             OrgServicer(region=node.region, orgs=orgs),
             services["OrgService"],
+        ),
+        Service(
+            add_SessionServiceServicer_to_server,
+            SessionServicer(sessions=sessions, passwords=change),
+            session_pb2.DESCRIPTOR.services_by_name["SessionService"],
         ),
         Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
         build_sso(

@@ -12,6 +12,8 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     token_lifetime_s: float = 900.0
     """How long a user's token is valid, seconds."""
+    session_idle_s: float = 30 * 86_400.0
+    """How long a session goes on without being refreshed, seconds."""
     ticket_lifetime_s: float = 60.0
     """How long a project may be created after it was permitted, seconds."""
     reconcile_after_s: float = 30.0
@@ -47,6 +49,11 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     def token_lifetime(self) -> timedelta:
         """Of a user's token."""
         return timedelta(seconds=self.token_lifetime_s)
+
+    @property
+    def session_idle(self) -> timedelta:
+        """Of a session that is not refreshed."""
+        return timedelta(seconds=self.session_idle_s)
 
     @property
     def ticket_lifetime(self) -> timedelta:

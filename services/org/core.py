@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -30,14 +30,16 @@ from mesh.plans import (
     retention_days,
 )
 from mesh.signing import RowSigner
-from mesh.tokens import PROVISION, USER, TokenKey
+from mesh.tokens import PROVISION, TokenKey
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.callers import Callers
 from services.org.naming import MAX_EMAIL, MAX_PASSWORD, require_email, require_name, require_password
 from services.org.passwords import Passwords
+from services.org.sessions.tokens import Tokens
 from services.org.signal import ChangeSignal
+from services.org.throttle import LoginThrottle
 from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords
 from storage.records.rows import hint_row, jwt_key_row, org_row
 
@@ -69,7 +71,7 @@ class OwnDirectory(Directory, Protocol):
 class Session:
     """A person who has just shown who they are. `elsewhere`: organisations that others may have them in."""
 
-    token: str
+    tokens: Tokens
     user_id: str
     email: str
     memberships: Sequence[Membership]
@@ -111,8 +113,9 @@ class Orgs:
         token_key: TokenKey,
         hints: LoginHints,
         passwords: Passwords,
+        throttle: LoginThrottle,
+        begin_session: Callable[[str], Awaitable[Tokens]],
         changes: ChangeSignal,
-        token_lifetime: timedelta,
         ticket_lifetime: timedelta,
         clock_ms: Callable[[], int] = _now_ms,
     ) -> None:
@@ -125,8 +128,9 @@ class Orgs:
         self._token_key = token_key
         self._hints = hints
         self._passwords = passwords
+        self._throttle = throttle
+        self._begin_session = begin_session
         self._changes = changes
-        self._token_lifetime = token_lifetime
         self._ticket_lifetime = ticket_lifetime
         self._clock_ms = clock_ms
 
@@ -161,15 +165,19 @@ class Orgs:
         await self._publisher.flush(timedelta(seconds=2))
         return await self._session(account)
 
-    async def log_in(self, email: str, password: str) -> Session:
-        """Raises Unauthenticated(LOGIN_FAILED), as fast for an unknown e-mail as for a wrong password."""
+    async def log_in(self, email: str, password: str, *, hint: str = "") -> Session:
+        """Raises Unauthenticated(LOGIN_FAILED), as fast for an unknown e-mail as for a wrong password.
+
+        Also RateLimited(LOGIN_THROTTLED), and CrossingRefused(ACCOUNT_MOVED). `hint`: what is counted.
+        """
         account = await self._records.account(normalise(email)) if len(email) <= MAX_EMAIL else None
         if await self._records.departed(self._hints.hint(email)):
             raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
         stored = None if account is None else account.password_hash
-        known = await self._passwords.verify(stored, password[: MAX_PASSWORD + 1])
-        if account is None or not known:
-            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
+        with self._throttle.attempt(hint or self._hints.hint(email)):
+            known = await self._passwords.verify(stored, password[: MAX_PASSWORD + 1])
+            if account is None or not known:
+                raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
         return await self._session(account)
 
     async def memberships(self, token: str | None) -> list[Membership]:
@@ -252,14 +260,12 @@ class Orgs:
         return retention_days(plan, days or None)
 
     async def _session(self, account: Account) -> Session:
-        token = self._token_key.sign(
-            {"sub": account.user_id}, issuer=self._region, audience=USER, lifetime=self._token_lifetime
-        )
+        tokens = await self._begin_session(account.user_id)
         here = await self._records.memberships(account.user_id)
         known = {each.org.org_id for each in here}
         pointers = await self._records.pointers(account.user_id)
         elsewhere = [org_id for org_id in pointers if org_id not in known]
-        return Session(token, account.user_id, account.email, here, elsewhere)
+        return Session(tokens, account.user_id, account.email, here, elsewhere)
 
     def require_open(self, region: str) -> None:
         """Raises InvalidInput (REGION_UNKNOWN), Conflict (REGION_NOT_OPEN), Unavailable."""

@@ -24,13 +24,19 @@ class OrgServicer(OrgServiceServicer):
     async def SignUp(self, request: pb.SignUpRequest, context: object) -> pb.SignUpResponse:
         """An account and its organisation."""
         session = await self._orgs.sign_up(request.email, request.password, request.org_name)
-        return pb.SignUpResponse(token=session.token, user=self._user(session), orgs=self._owned(session))
+        return pb.SignUpResponse(
+            token=session.tokens.access,
+            refresh_token=session.tokens.refresh,
+            user=self._user(session),
+            orgs=self._owned(session),
+        )
 
     async def Login(self, request: pb.LoginRequest, context: object) -> pb.LoginResponse:
         """A token."""
-        session = await self._orgs.log_in(request.email, request.password)
+        session = await self._orgs.log_in(request.email, request.password, hint=request.hint)
         return pb.LoginResponse(
-            token=session.token,
+            token=session.tokens.access,
+            refresh_token=session.tokens.refresh,
             user=self._user(session),
             orgs=self._owned(session),
             elsewhere=session.elsewhere,

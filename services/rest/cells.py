@@ -22,6 +22,7 @@ from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
+from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.sso_pb2_grpc import SsoServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
@@ -65,6 +66,10 @@ class Cells:
     async def org(self, region: str) -> OrgServiceStub:
         """Accounts and organisations in a region. Raises like `_channel`."""
         return OrgServiceStub(await self.orgs_channel(region))
+
+    async def sessions(self, region: str) -> SessionServiceStub:
+        """Sessions of a region's accounts. Raises like `_channel`."""
+        return SessionServiceStub(await self._org_channel(region))
 
     async def assignments(self, region: str) -> AssignmentServiceStub:
         """Reassignments of organisations in a region. Raises like `_channel`."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from mesh.directory import Directory
+from mesh.directory import Directory, RegionFact
 from mesh.errors import NotFound, Unavailable
 from mesh.tokens import verify_person
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
@@ -46,6 +46,10 @@ class Primaries:
     async def orgs(self, token: str, org_id: str) -> OrgServiceStub:
         """The org service of that region. Raises as `of` and `Cells.org`."""
         return await self._cells.org(await self.of(token, org_id))
+
+    def regions(self) -> list[RegionFact]:
+        """The catalogue."""
+        return self._directory.regions()
 
     def default(self) -> str:
         """Where things go whose region nobody has chosen. Raises Unavailable."""

@@ -17,6 +17,7 @@ from services.rest.project_members import ProjectMembers
 from services.rest.projects import Projects
 from services.rest.queries import Queries
 from services.rest.residency import Residency
+from services.rest.sessions import Sessions
 from services.rest.sso import Sso
 from services.rest.teams import Teams
 from services.rest.webhooks import Webhooks
@@ -28,6 +29,7 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
     rooms = (
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Sso(directory=directory, cells=cells, primaries=primaries),
+        Sessions(directory=directory, cells=cells),
         Projects(region=region, directory=directory, cells=cells, primaries=primaries),
         Billing(cells=cells, primaries=primaries),
         Members(directory=directory, cells=cells, primaries=primaries),

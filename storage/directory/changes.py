@@ -55,13 +55,22 @@ def forget_unseen(
             unseen = [(key, value) for key, value in cursor if (kind, key) not in seen]
         for key, value in unseen:
             row = row_of(kind, key, value)
-            if row.region == region or (kind == "api_key" and row.api_key.revoked):
+            revoked = kind == "api_key" and row.api_key.revoked
+            if row.region == region or revoked or kind == "session_end":
                 continue
             if kind == "pin":
                 owner, org_id, _ = decode_pin(value)
                 txn.put(key, encode((owner, org_id, FORGOTTEN)), db=databases[name])
             else:
                 txn.delete(key, db=databases[name])
+
+
+def forget_ends(txn: Transaction, databases: Databases, now_ms: int) -> None:
+    """Removes ends of sessions of which no token can be valid any more."""
+    with txn.cursor(databases["session_ends"]) as cursor:
+        found = cursor.first()
+        while found:
+            found = cursor.delete() if int(cursor.value()) < now_ms else cursor.next()
 
 
 def put_access(txn: Transaction, databases: Databases, primary_region: str, row: AccessFact) -> None:

@@ -16,13 +16,32 @@ from sankofa.registry.v1.registry_pb2 import (
     Pin,
     RegionStatus,
     Row,
+    SessionEnd,
     SignedRow,
 )
 from storage.registry.rules import key_of
 
-DATABASES = ("meta", "regions", "signers", "jwt_keys", "orgs", "pins", "keys", "projects", "access")
+DATABASES = (
+    "meta",
+    "regions",
+    "signers",
+    "jwt_keys",
+    "orgs",
+    "pins",
+    "keys",
+    "projects",
+    "access",
+    "session_ends",
+)
 
-DATABASE_OF = {"signer": "signers", "jwt_key": "jwt_keys", "org": "orgs", "pin": "pins", "api_key": "keys"}
+DATABASE_OF = {
+    "signer": "signers",
+    "jwt_key": "jwt_keys",
+    "org": "orgs",
+    "pin": "pins",
+    "api_key": "keys",
+    "session_end": "session_ends",
+}
 """Kind of a registry row → the database that holds it. Login hints are in no directory."""
 
 MAX_KEY_BYTES = 511
@@ -102,6 +121,8 @@ def value_of(signed: SignedRow) -> bytes:
                 return encode((region, row.org.epoch))
             last = row.org.handovers[-1]
             return encode(OrgEntry(region, row.org.epoch, last.from_region, last.at_unix_ms))
+        case "session_end":
+            return str(row.session_end.forget_after_unix_ms).encode()
     raise ValueError(f"no directory holds a {kind}")
 
 
@@ -130,6 +151,10 @@ def row_of(kind: str, key: bytes, value: bytes) -> Row:
         case "org":
             entry = decode_org(value)
             return Row(region=entry.region, org=Org(org_id=key.decode(), epoch=entry.epoch))
+        case "session_end":
+            region, session_id = key.decode().split("\0")
+            end = SessionEnd(session_id=session_id, forget_after_unix_ms=int(value))
+            return Row(region=region, session_end=end)
     raise ValueError(f"no directory holds a {kind}")
 
 

@@ -17,7 +17,7 @@ from mesh.errors import Conflict, Forbidden, Unavailable
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Catalogue, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from storage.directory.changes import apply_row, drop_access, forget_unseen, put_access
+from storage.directory.changes import apply_row, drop_access, forget_ends, forget_unseen, put_access
 from storage.directory.entries import encode, name_of, project_value, region_entries
 from storage.directory.environment import MAP_BYTES, open_environment
 from storage.directory.reader import DirectoryReader, lease_key
@@ -109,6 +109,8 @@ class LmdbDirectory(DirectoryReader):
         if self._seen is not None:
             self._seen.add(name_of(signed.row))  # a refused second value does not make the first one go
         apply_row(txn, self._db, self._region, signed)
+        if signed.row.HasField("session_end"):
+            forget_ends(txn, self._db, self._clock_ms())
 
     def begin_full_compare(self) -> None:
         """From here on `apply` remembers what came."""

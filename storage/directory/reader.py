@@ -102,6 +102,10 @@ class DirectoryReader:
         """The Ed25519 public key, 32 bytes, of a region's tokens."""
         return self._get(self._db["jwt_keys"], joined(region, kid))
 
+    def session_ended(self, region: str, session_id: str) -> bool:
+        """Whether a session of a region's accounts has ended before its tokens do."""
+        return self._get(self._db["session_ends"], joined(region, session_id)) is not None
+
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         """What a user may do in a project of this cell's own region.
 

@@ -18,6 +18,7 @@ from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
+from storage.records.sql_sessions import SqlSessionRecords
 from storage.records.sql_sso import SqlSsoRecords
 from storage.records.sql_teams import SqlTeamRecords
 from storage.records.sql_webhooks import SqlWebhookRecords
@@ -56,6 +57,7 @@ class Records:
         self.audit_expiry = SqlAuditExpiry(database)
         self.sso = SqlSsoRecords(database)
         self.budgets = SqlBudgetRecords(database)
+        self.sessions = SqlSessionRecords(database)
         self.outbox = SqlOutbox(database)
         self.deliveries = Deliveries(
             SqlWebhookRecords(database), SqlDeliveryRecords(database), SqlExportRecords(database)

@@ -53,6 +53,8 @@ def key_of(row: Row) -> RowKey:
             return "login_hint", (row.login_hint.hint,)
         case "org_operation":
             return "org_operation", (row.org_operation.org_id,)
+        case "session_end":
+            return "session_end", (row.region, row.session_end.session_id)
     raise InvalidInput(detail="a row without a fact")
 
 
@@ -75,6 +77,7 @@ def check_form(row: Row) -> None:
         "org_operation": 0 < len(row.org_operation.operation_id) <= MAX_ID_BYTES
         and 0 < row.org_operation.begun_at_unix_ms <= MAX_EPOCH
         and bool(row.org_operation.kind),
+        "session_end": 0 < row.session_end.forget_after_unix_ms <= MAX_EPOCH,
     }
     if not sound.get(kind, True):
         raise InvalidInput(detail=f"a malformed {kind} row")
@@ -93,6 +96,8 @@ def supersedes(new: Row, old: Row) -> bool:
         return False
     if kind in ("org", "login_hint") and epoch_of(new) > epoch_of(old):
         return _follows(new, old)
+    if kind == "session_end":
+        return False  # it ends once, and whatever is said later changes nothing
     if kind == "org_operation":
         return _takes_turn(new.org_operation, old.org_operation)
     if new.region != old.region:

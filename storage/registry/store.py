@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import select, union_all, update
+from sqlalchemy import delete, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mesh.errors import Unavailable
@@ -82,6 +83,10 @@ class RegistryStore:
             known = await known_rows(connection, rows)
             changed = changes_of(rows, known, before.seq)
             await write(connection, changed, known)
+            if any(kind == "session_end" for kind, _ in changed):
+                ends = TABLES["session_end"]
+                over = ends.c.forget_after_unix_ms < time.time_ns() // 1_000_000
+                await connection.execute(delete(ends).where(over))
             after = max((seq for seq, _ in changed.values()), default=before.seq)
             if after != before.seq:
                 await connection.execute(update(feed).values(seq=after))

@@ -69,6 +69,12 @@ TABLES: dict[str, Table] = {
         "login_hints", _key("hint"), Column("epoch", BigInteger, nullable=False, server_default="1")
     ),
     "org_operation": _facts("org_operations", _key("org_id"), Column("finished", Boolean, nullable=False)),
+    "session_end": _facts(
+        "session_ends",
+        _key("region"),
+        _key("session_id"),
+        Column("forget_after_unix_ms", BigInteger, nullable=False),
+    ),
 }
 """Kind of a row → its table."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -48,6 +49,7 @@ CHECKS = [
     unsupported_method,
 ]
 REFUSED = [400, 401, 403, 404, 405, 409, 413, 415, 429]
+OF_A_SESSION = {"refreshSession", "signOut", "changePassword", "endSession"}
 BEYOND_A_SCHEMA = {
     *("signup", "createProject", "changeProject", "listEvents", "listPeople", "assignPrimaryRegion"),
     *("inviteMember", "acceptInvitation", "withdrawInvitation", "removeMember", "createTeam"),
@@ -118,6 +120,9 @@ class Known:
         person = {"distinct_id": "known", "properties": {"plan": "pro"}}
         answer = httpx.post(f"{region.url}/api/v1/people", headers=self.headers, json=person, timeout=30)
         assert answer.status_code == 200
+        self.other = {"email": "grace@example.org", "password": PASSWORD, "org_name": "Of sessions"}
+        answer = httpx.post(f"{region.url}/api/v1/auth/signup", json=self.other, timeout=30)
+        assert answer.status_code == 201
         self.webhooks = [self._webhook() for _ in range(2)]
         self.export, self.link = self._export()
         log = region.call("GET", "audit", params={"org_id": region.org_id})["rows"]
@@ -168,9 +173,18 @@ class Known:
             if isinstance(case.body.get("password", ""), str):
                 case.body["password"] = PASSWORD
 
+    def signed_in(self) -> dict[str, str]:
+        """The tokens of a new session of another person than the Owner, and its id."""
+        answer = httpx.post(f"{self.region.url}/api/v1/auth/login", json=self.other, timeout=30).json()
+        claims = jwt.decode(answer["token"], options={"verify_signature": False})
+        return {**answer, "session_id": claims["sid"]}
+
     def put_into(self, case: Case) -> None:
         """Replaces the ids that a generator can only guess."""
         name = case.operation.definition.raw["operationId"]
+        if name in OF_A_SESSION:
+            self._put_session_into(case)
+            return
         project = self.spare if name in ("archiveProject", "revokeKey") else self.project
         ids = {
             "project_id": project["project"]["id"],
@@ -213,6 +227,24 @@ class Known:
         """Its organisation: one that is not known is waited for, as it may be new in another region."""
         if isinstance(case.query, dict) and case.query.get("org_id"):
             case.query["org_id"] = self.region.org_id
+
+    def _put_session_into(self, case: Case) -> None:
+        """What is done to a session ends it: each case has one of its own."""
+        session = self.signed_in()
+        case.headers["authorization"] = f"Bearer {session['token']}"
+        known = {"refresh_token", "session_id"}
+        for place in (case.path_parameters, case.body):
+            if isinstance(place, dict):
+                place.update({name: session[name] for name in known & place.keys() if text(place[name])})
+        body = case.body if isinstance(case.body, dict) else {}
+        if text(body.get("old_password")) and 8 <= len(str(body.get("new_password", 0))) <= 1024:
+            body["old_password"] = PASSWORD
+            if isinstance(body["new_password"], str):
+                body["new_password"] = PASSWORD
+
+
+def text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1 import org_pb2 as org_pb
 from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
+from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -176,6 +177,7 @@ class RunningCell:
             secret=SECRET,
             sso=self.records.sso,
             secrets_dir=self.folder / "secrets",
+            session_records=self.records.sessions,
             hints=HINTS,
             reached=self.reached,
             **shared,
@@ -224,6 +226,10 @@ class RunningCell:
     def exports(self) -> AuditExportServiceStub:
         """This cell, as the REST shim of its region calls it."""
         return AuditExportServiceStub(self._channel("rest", self.region, self.port))
+
+    def sessions(self) -> SessionServiceStub:
+        """This cell, as the REST shim of its region calls it."""
+        return SessionServiceStub(self._channel("rest", self.region, self.port))
 
     def projects(self) -> ProjectServiceStub:
         """This cell, as the REST shim of its region calls it."""

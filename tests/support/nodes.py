@@ -31,6 +31,7 @@ class MemoryDirectory:
     jwt_keys: dict[tuple[str, str], bytes] = field(default_factory=dict)
     rows: dict[tuple[str, str], AccessFact] = field(default_factory=dict)
     catalogue: dict[str, RegionFact] = field(default_factory=dict)
+    ended: set[tuple[str, str]] = field(default_factory=set)
     fresh: bool = True
 
     def default_region(self) -> str | None:
@@ -56,6 +57,9 @@ class MemoryDirectory:
 
     def jwt_key(self, region: str, kid: str) -> bytes | None:
         return self.jwt_keys.get((region, kid))
+
+    def session_ended(self, region: str, session_id: str) -> bool:
+        return (region, session_id) in self.ended
 
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         return self.rows.get((user_id, project_id))

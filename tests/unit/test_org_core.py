@@ -24,7 +24,9 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.callers import Callers
 from services.org.core import Orgs, Session
 from services.org.passwords import Passwords
+from services.org.sessions.core import Sessions
 from services.org.signal import ChangeSignal
+from services.org.throttle import LoginThrottle
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US, MemoryDirectory
 
@@ -78,18 +80,33 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
     directory = WritableDirectory()
     for region, status in ((EU, "open"), (US, "open"), (AF, "roadmap")):
         directory.catalogue[region] = RegionFact(region, region, status, "", "")
+    signer, token_key = (
+        RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x"),
+        TokenKey.generate(),
+    )
+    sessions = Sessions(
+        region=EU,
+        records=records.sessions,
+        directory=directory,
+        publisher=registry,
+        signer=signer,
+        token_key=token_key,
+        token_lifetime=timedelta(minutes=15),
+        idle=timedelta(days=30),
+    )
     made = Orgs(
         region=EU,
         records=records.orgs,
         directory=directory,
         callers=Callers(region=EU, records=records.orgs, directory=directory),
         publisher=registry,
-        signer=RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x"),
-        token_key=TokenKey.generate(),
+        signer=signer,
+        token_key=token_key,
         hints=HINTS,
         passwords=Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
+        throttle=LoginThrottle(),
+        begin_session=sessions.begin,
         changes=ChangeSignal(),
-        token_lifetime=timedelta(minutes=15),
         ticket_lifetime=timedelta(minutes=1),
     )
     await made.announce()
@@ -162,8 +179,8 @@ async def test_an_unknown_email_costs_a_full_verification(orgs: Orgs) -> None:
 
 async def test_a_token_carries_no_email_and_no_name(orgs: Orgs) -> None:
     session = await orgs.sign_up(EMAIL, PASSWORD, "Analytical")
-    claims = jwt.decode(session.token, options={"verify_signature": False})
-    assert claims.keys() == {"sub", "iss", "aud", "iat", "exp"}
+    claims = jwt.decode(session.tokens.access, options={"verify_signature": False})
+    assert claims.keys() == {"sub", "sid", "iss", "aud", "iat", "exp"}
     assert claims["exp"] - claims["iat"] == 900
 
 
@@ -182,14 +199,14 @@ async def test_no_project_is_permitted_in_a_region_that_takes_none_or_without_a_
 ) -> None:
     session, org_id = await owner(orgs)
     with pytest.raises(SankofaError) as caught:
-        await orgs.authorise_create(session.token, org_id, name, region)
+        await orgs.authorise_create(session.tokens.access, org_id, name, region)
     assert caught.value.reason == reason(expected)
     assert await records.orgs.overdue(1 << 60) == []
 
 
 async def test_a_ticket_says_what_it_permits_for_a_minute(orgs: Orgs) -> None:
     session, org_id = await owner(orgs)
-    permit = await orgs.authorise_create(session.token, org_id, " Shop ", US)
+    permit = await orgs.authorise_create(session.tokens.access, org_id, " Shop ", US)
     claims = jwt.decode(permit.ticket, options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 60
     assert (claims["aud"], claims["iss"], claims["region"], claims["name"]) == ("provision", EU, US, "Shop")
@@ -199,7 +216,7 @@ async def test_a_ticket_says_what_it_permits_for_a_minute(orgs: Orgs) -> None:
 
 async def test_a_ticket_is_no_token(orgs: Orgs) -> None:
     session, org_id = await owner(orgs)
-    permit = await orgs.authorise_create(session.token, org_id, "Shop", US)
+    permit = await orgs.authorise_create(session.tokens.access, org_id, "Shop", US)
     with pytest.raises(Unauthenticated):
         await orgs.projects(permit.ticket, org_id)
 
@@ -229,21 +246,21 @@ async def test_a_plan_grants_days_and_permits_as_many_as_it_says(
     await orgs.set_plan(org_id, plan)
     project_id = await created(orgs, session, org_id, granted)
     for days in (1, most):
-        assert await orgs.set_retention(session.token, org_id, project_id, days) == days
+        assert await orgs.set_retention(session.tokens.access, org_id, project_id, days) == days
     refused = InvalidInput if plan == "enterprise" else Forbidden
     with pytest.raises(refused):
-        await orgs.set_retention(session.token, org_id, project_id, most + 1)
+        await orgs.set_retention(session.tokens.access, org_id, project_id, most + 1)
     with pytest.raises(InvalidInput):
-        await orgs.set_retention(session.token, org_id, project_id, -1)
-    assert await orgs.set_retention(session.token, org_id, project_id, 0) == granted
+        await orgs.set_retention(session.tokens.access, org_id, project_id, -1)
+    assert await orgs.set_retention(session.tokens.access, org_id, project_id, 0) == granted
 
 
 async def created(orgs: Orgs, session: Session, org_id: str, granted: int) -> str:
     """A project whose ticket says the days."""
-    permit = await orgs.authorise_create(session.token, org_id, "Shop", US)
+    permit = await orgs.authorise_create(session.tokens.access, org_id, "Shop", US)
     claims = jwt.decode(permit.ticket, options={"verify_signature": False})
     assert claims["retention_days"] == granted
-    await orgs.complete_create(session.token, org_id, permit.project_id)
+    await orgs.complete_create(session.tokens.access, org_id, permit.project_id)
     return permit.project_id
 
 
@@ -253,7 +270,7 @@ async def test_what_an_owner_wanted_is_cut_by_a_smaller_plan_and_returns_with_a_
     session, org_id = await owner(orgs)
     await orgs.set_plan(org_id, "growth")
     project_id = await created(orgs, session, org_id, 365)
-    await orgs.set_retention(session.token, org_id, project_id, 200)
+    await orgs.set_retention(session.tokens.access, org_id, project_id, 200)
     for plan, days in (("pro", 90), ("hobby", 30), ("enterprise", 200)):
         await orgs.set_plan(org_id, plan)
         (told,) = (await records.orgs.access(US, after_seq=None)).retention
@@ -268,10 +285,10 @@ async def test_only_owners_set_the_retention_and_only_of_their_own_projects(
     act_as("usr_test")
     await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
     with pytest.raises(Forbidden):
-        await orgs.set_retention(session.token, org_id, project_id, 7)
+        await orgs.set_retention(session.tokens.access, org_id, project_id, 7)
     await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_OWNER, EU)
     with pytest.raises(NotFound):
-        await orgs.set_retention(session.token, org_id, "proj_none", 7)
+        await orgs.set_retention(session.tokens.access, org_id, "proj_none", 7)
 
 
 async def owner(orgs: Orgs) -> tuple[Session, str]:

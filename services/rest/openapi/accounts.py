@@ -26,6 +26,7 @@ _SESSION: Final = Body(
     {
         "ok": True,
         "token": "eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+        "refresh_token": "rt.eu-west-1.ses_1.0.c2VjcmV0",
         "user": {"id": "usr_1", "email": "ada@example.com", "home_region": "eu-west-1"},
         "orgs": [
             {"id": ORG_ID, "name": "Shop", "plan": "hobby", "primary_region": "eu-west-1", "role": "owner"}
@@ -66,7 +67,7 @@ AREA: Final = Area(
                 "Get a token",
                 _SESSION,
                 security=OPEN,
-                errors=(400, 401, 503),
+                errors=(400, 401, 429, 503),
                 body=Body(
                     an_object({"email": TEXT, "password": TEXT}),
                     {"email": "ada@example.com", "password": "correct horse"},
@@ -89,6 +90,7 @@ AREA: Final = Area(
             {
                 **_OK,
                 "token": TEXT,
+                "refresh_token": TEXT,
                 "user": ref("User"),
                 "orgs": list_of(ref("Org")),
                 "unreachable_regions": {

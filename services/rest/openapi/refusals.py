@@ -29,6 +29,8 @@ What one client may take, unless configured otherwise; the edge of the global UR
 | time for the headers; for the body | {_DEFAULT.header_timeout_s:g} s; {_DEFAULT.body_timeout_s:g} s | 408 |
 | time without a byte of the body | {_DEFAULT.idle_timeout_s:g} s | 408 |
 | live events of an organisation in a month | by its plan; Hobby 100,000 | 429 |
+| failed log-ins of one account | 10, then one in 30 s | 429 |
+| failed log-ins from one address | 50, then one in 5 s | 429 |
 | requests of a key in a minute | {_DEFAULT.rate_limit_per_minute} | 429 |
 
 Bodies are JSON in UTF-8, whatever their Content-Type says. Of a repeated key the last counts; in `properties`
@@ -45,7 +47,8 @@ _MEANINGS: Final = {
     409: "It clashes with what is.",
     413: "The body is over a limit.",
     415: "The Content-Encoding is not accepted.",
-    429: "Too many requests of the key in its minute, or events of the plan in its month; see Retry-After.",
+    429: "Too many requests of the key in its minute, events of the plan in its month, or failed attempts to "
+    "sign in; see Retry-After.",
     431: "The request line and headers are over the limit.",
     503: "The same request may succeed later, see Retry-After.",
 }

@@ -26,6 +26,7 @@ from storage.records.tables import (
     accounts,
     departures,
     members,
+    sessions,
 )
 
 
@@ -76,6 +77,9 @@ class Accounts:
             await fences.fence(connection, ACCOUNT, leaving.user_id, word.to_region, hint)
             await fences.mark_moved(connection, leaving.user_id)
             await forget_hint(connection, hint)
+            # Their refresh tokens name this region. Access tokens live on for their minutes.
+            going_on = sessions.c.forget_after.is_(None)
+            await connection.execute(delete(sessions).where(sessions.c.user_id == leaving.user_id, going_on))
             raw = word.SerializeToString(deterministic=True)
             values = {"account_id": leaving.user_id, "operation_id": operation_id, "word": raw}
             await connection.execute(insert(account_departures).values(values))

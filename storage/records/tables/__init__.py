@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from storage.records.tables.accounts import account_orgs, accounts, token_keys
+from storage.records.tables.accounts import account_orgs, accounts, sessions, token_keys
 from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
 from storage.records.tables.exports import audit_exports
@@ -92,6 +92,7 @@ __all__ = [
     "project_audit_heads",
     "project_roles",
     "projects",
+    "sessions",
     "sso_identities",
     "sso_settings",
     "sso_sign_ins",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
 
 from storage.records.tables.base import metadata
 
@@ -24,6 +24,26 @@ account_orgs = Table(
     Column("org_id", String, primary_key=True),
 )
 """Organisations that a person may be a member of. Whether they are is known where the organisation is."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", String, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("address", String, nullable=False),
+    Column("user_agent", String, nullable=False),
+    Column("forget_after", BigInteger),
+    Index("sessions_by_user", "user_id"),
+    Index("sessions_by_end", "forget_after"),
+    Index("sessions_by_expiry", "expires_at"),
+)
+"""`generation` numbers the refresh token that is to be shown next. `forget_after` is set when a session ends:
+from then on no token of it can be valid. An account that moves to another region leaves its sessions behind.
+"""
 
 token_keys = Table(
     "token_keys",

@@ -1,0 +1,182 @@
+"""Sessions of accounts whose home this region is: begun, refreshed, ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from mesh.context import origin
+from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
+from mesh.ids import new_id
+from mesh.signing import RowSigner
+from mesh.tokens import LEEWAY, USER, TokenKey, verify
+from sankofa.registry.v1.registry_pb2 import Row
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.core import OwnDirectory, RegistryPublisher
+from services.org.sessions.tokens import RefreshTokens, Tokens
+from storage.records.sessions import SessionRecord, SessionRecords
+
+GRACE = timedelta(seconds=30)
+"""How long a used refresh token is answered again with the same successor: an answer may have been lost."""
+
+MARGIN = LEEWAY + timedelta(seconds=55)
+"""How much longer than its tokens the end of a session is kept: more than clocks differ."""
+
+MOST_SESSIONS = 100
+"""Of one account. A further one ends that which was used the longest time ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose token it is; `session_id` is empty in a token that names none."""
+
+    user_id: str
+    session_id: str
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Sessions:
+    """The sessions that `region` has begun."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        records: SessionRecords,
+        directory: OwnDirectory,
+        publisher: RegistryPublisher,
+        signer: RowSigner,
+        token_key: TokenKey,
+        token_lifetime: timedelta,
+        idle: timedelta,
+        clock_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._region = region
+        self._records = records
+        self._directory = directory
+        self._publisher = publisher
+        self._signer = signer
+        self._token_key = token_key
+        self._refresh_tokens = RefreshTokens(region, token_key)
+        self._token_lifetime = token_lifetime
+        self._idle_ms = int(idle.total_seconds() * 1000)
+        self._clock_ms = clock_ms
+
+    async def announce(self) -> None:
+        """At start: the directory learns again which sessions have ended."""
+        await self._tell(await self._records.ends(self._clock_ms()))
+
+    async def begin(self, user_id: str) -> Tokens:
+        """A new session of someone who has shown who they are. Raises CrossingRefused(ACCOUNT_MOVED)."""
+        now, where = self._clock_ms(), origin()
+        session = SessionRecord(
+            session_id=new_id("ses"),
+            user_id=user_id,
+            generation=0,
+            created_at_ms=now,
+            last_used_at_ms=now,
+            expires_at_ms=now + self._idle_ms,
+            address=where.address,
+            user_agent=where.user_agent,
+        )
+        if not await self._records.begin(session):
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
+        going_on = await self._records.of(user_id, now)
+        await self._end([old.session_id for old in going_on[MOST_SESSIONS:]])
+        return self._tokens(session)
+
+    async def refresh(self, token: str) -> Tokens:
+        """The successor of a refresh token, once.
+
+        Shown again within GRACE while its successor is not used, the same successor: the answer was lost.
+        Any other reuse ends the session: two hold what one should. Raises Unauthenticated(SESSION_ENDED).
+        """
+        shown = self._refresh_tokens.read(token)
+        now, where = self._clock_ms(), origin()
+        session = await self._records.find(shown.session_id)
+        if session is None or session.expires_at_ms <= now:
+            raise _ended()
+        if shown.number == session.generation:
+            used = replace(
+                session,
+                generation=session.generation + 1,
+                last_used_at_ms=now,
+                expires_at_ms=now + self._idle_ms,
+                address=where.address,
+                user_agent=where.user_agent,
+            )
+            if await self._records.advance(used, shown.number):
+                return self._tokens(used)
+            session = await self._records.find(shown.session_id)
+        again = session is not None and shown.number == session.generation - 1
+        if session is not None and again and now - session.last_used_at_ms <= GRACE.total_seconds() * 1000:
+            return self._tokens(session)
+        await self._end([shown.session_id])
+        raise _ended()
+
+    async def sign_out(self, token: str | None, *, everywhere: bool) -> None:
+        """Ends the caller's session, or every one of the account."""
+        caller = self.caller(token)
+        going_on = await self._records.of(caller.user_id, self._clock_ms()) if everywhere else ()
+        await self._end({caller.session_id, *(session.session_id for session in going_on)})
+
+    async def list(self, token: str | None) -> tuple[Caller, Sequence[SessionRecord]]:
+        """The caller, and the account's sessions that are going on."""
+        caller = self.caller(token)
+        return caller, await self._records.of(caller.user_id, self._clock_ms())
+
+    async def end(self, token: str | None, session_id: str) -> None:
+        """Ends one of the account's sessions. Raises NotFound(SESSION_NOT_FOUND)."""
+        _, going_on = await self.list(token)
+        if session_id not in {session.session_id for session in going_on}:
+            raise NotFound(ErrorReason.ERROR_REASON_SESSION_NOT_FOUND)
+        await self._end([session_id])
+
+    async def change_password(self, caller: Caller, password_hash: str) -> None:
+        """Writes another password; every session but the caller's ends."""
+        now = self._clock_ms()
+        rows = await self._records.change_password(
+            caller.user_id,
+            password_hash,
+            keep=caller.session_id,
+            now_ms=now,
+            forget_after_ms=self._forget_after(now),
+        )
+        await self._tell(rows)
+
+    def caller(self, token: str | None) -> Caller:
+        """Who asks about their own account. Raises Unauthenticated, for another region's token too."""
+        claims = verify(token, directory=self._directory, audience=USER)
+        if claims.issuer_region != self._region:
+            raise Unauthenticated
+        return Caller(claims.subject, str(claims.extra.get("sid", "")))
+
+    async def _end(self, session_ids: Sequence[str] | set[str]) -> None:
+        if session_ids:
+            now = self._clock_ms()
+            await self._tell(await self._records.end(list(session_ids), now, self._forget_after(now)))
+
+    async def _tell(self, rows: Sequence[Row]) -> None:
+        """This region refuses at once, the registry away or not; the others as soon as it passes it on."""
+        if rows:
+            await self._directory.put_own_rows([self._signer.sign(row) for row in rows])
+            self._publisher.wake()
+
+    def _forget_after(self, now_ms: int) -> int:
+        return now_ms + int((self._token_lifetime + MARGIN).total_seconds() * 1000)
+
+    def _tokens(self, session: SessionRecord) -> Tokens:
+        claims = {"sub": session.user_id, "sid": session.session_id}
+        access = self._token_key.sign(
+            claims, issuer=self._region, audience=USER, lifetime=self._token_lifetime
+        )
+        return Tokens(access, self._refresh_tokens.make(session.session_id, session.generation))
+
+
+def _ended() -> SankofaError:
+    return Unauthenticated(ErrorReason.ERROR_REASON_SESSION_ENDED)

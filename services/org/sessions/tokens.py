@@ -1,0 +1,65 @@
+"""The tokens of a session; refresh tokens are `rt.<region>.<session>.<number>.<secret>`.
+
+The secret is a MAC of the rest under a key of the region, so that nothing of it is stored, a forged one is
+told from a used one, and a lost answer can be given again. The region stands in it for the shim to read.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mesh.errors import Unauthenticated
+from mesh.tokens import TokenKey
+
+_KIND = "rt"
+LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a session's holder has: an access token (JWT), and the refresh token for the next."""
+
+    access: str
+    refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a genuine refresh token says: its session, and which of its tokens it is, from 0."""
+
+    session_id: str
+    number: int
+
+
+class RefreshTokens:
+    """Those of one region. The key is derived from its token key, which never leaves the records."""
+
+    def __init__(self, region: str, token_key: TokenKey) -> None:
+        self._region = region
+        derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"sankofa refresh tokens")
+        self._key = derive.derive(token_key.private_bytes)
+
+    def make(self, session_id: str, number: int) -> str:
+        """The token of this number of a session."""
+        said = f"{_KIND}.{self._region}.{session_id}.{number}"
+        return f"{said}.{self._secret(said)}"
+
+    def read(self, token: str) -> Shown:
+        """Raises Unauthenticated for what this region never made."""
+        said, _, secret = token.rpartition(".")
+        genuine = (
+            len(token) <= LONGEST and token.isascii() and hmac.compare_digest(secret, self._secret(said))
+        )
+        if not genuine:
+            raise Unauthenticated
+        _, _, session_id, number = said.split(".")
+        return Shown(session_id, int(number))
+
+    def _secret(self, said: str) -> str:
+        digest = hmac.digest(self._key, said.encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,56 @@
+"""What a region keeps of the sessions of its accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sankofa.registry.v1.registry_pb2 import Row
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session. No token of it is stored, only the number of the refresh token that is to be shown next.
+
+    `address` and `user_agent` are those that last refreshed it, at `last_used_at_ms`.
+    """
+
+    session_id: str
+    user_id: str
+    generation: int
+    created_at_ms: int
+    last_used_at_ms: int
+    expires_at_ms: int
+    address: str
+    user_agent: str
+
+
+class SessionRecords(Protocol):
+    """Every mutation is one transaction, on disk when it returns. All methods raise Unavailable.
+
+    Those that end sessions enqueue the registry rows that say so, and answer them.
+    """
+
+    async def begin(self, session: SessionRecord) -> bool:
+        """Writes one, and forgets those that are over. False where the account is not here, or leaves."""
+
+    async def find(self, session_id: str) -> SessionRecord | None:
+        """A session that has not been ended; it may have expired."""
+
+    async def advance(self, session: SessionRecord, number: int) -> bool:
+        """Writes a session whose token of this number was used; False where another use came before."""
+
+    async def of(self, user_id: str, now_ms: int) -> Sequence[SessionRecord]:
+        """An account's sessions that are going on, the last used first."""
+
+    async def end(self, session_ids: Sequence[str], now_ms: int, forget_after_ms: int) -> list[Row]:
+        """Ends sessions; of those that were not going on nothing is said."""
+
+    async def change_password(
+        self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
+    ) -> list[Row]:
+        """Writes another password and ends all of the account's sessions but one."""
+
+    async def ends(self, now_ms: int) -> list[Row]:
+        """Of every session of which a token may still be valid, for a directory that is rebuilt."""

@@ -1,0 +1,124 @@
+"""SessionRecords in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row as Found
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sankofa.registry.v1.registry_pb2 import Row, SessionEnd
+from storage.records.engine import Database
+from storage.records.outbox import enqueue
+from storage.records.sessions import SessionRecord
+from storage.records.tables import account_departures, accounts, outbox, sessions
+from storage.registry.rules import key_of
+
+_GOING_ON = sessions.c.forget_after.is_(None)
+
+
+class SqlSessionRecords:
+    """The sessions of this region's accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, session: SessionRecord) -> bool:
+        """As SessionRecords says."""
+        async with self._database.write() as connection:
+            here = select(accounts.c.user_id).where(accounts.c.user_id == session.user_id)
+            gone = select(account_departures.c.account_id)
+            leaving = await connection.scalar(gone.where(account_departures.c.account_id == session.user_id))
+            if await connection.scalar(here.with_for_update(key_share=True)) is None or leaving is not None:
+                return False
+            await self._forget(connection, session.created_at_ms)
+            await connection.execute(insert(sessions).values(_values(session)))
+        return True
+
+    async def find(self, session_id: str) -> SessionRecord | None:
+        """As SessionRecords says."""
+        query = select(sessions).where(sessions.c.session_id == session_id, _GOING_ON)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _session(row)
+
+    async def advance(self, session: SessionRecord, number: int) -> bool:
+        """As SessionRecords says."""
+        this = (sessions.c.session_id == session.session_id, sessions.c.generation == number, _GOING_ON)
+        async with self._database.write() as connection:
+            done = await connection.execute(update(sessions).where(*this).values(_values(session)))
+            return done.rowcount == 1
+
+    async def of(self, user_id: str, now_ms: int) -> Sequence[SessionRecord]:
+        """As SessionRecords says."""
+        these = (sessions.c.user_id == user_id, sessions.c.expires_at > now_ms, _GOING_ON)
+        query = select(sessions).where(*these)
+        ordered = query.order_by(sessions.c.last_used_at.desc(), sessions.c.session_id)
+        async with self._database.read() as connection:
+            return [_session(row) for row in await connection.execute(ordered)]
+
+    async def end(self, session_ids: Sequence[str], now_ms: int, forget_after_ms: int) -> list[Row]:
+        """As SessionRecords says."""
+        async with self._database.write() as connection:
+            await self._forget(connection, now_ms)
+            return await self._end(connection, sessions.c.session_id.in_(session_ids), forget_after_ms)
+
+    async def change_password(
+        self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
+    ) -> list[Row]:
+        """As SessionRecords says."""
+        others = (sessions.c.user_id == user_id) & (sessions.c.session_id != keep)
+        async with self._database.write() as connection:
+            this = update(accounts).where(accounts.c.user_id == user_id)
+            await connection.execute(this.values(password_hash=password_hash))
+            await self._forget(connection, now_ms)
+            return await self._end(connection, others, forget_after_ms)
+
+    async def ends(self, now_ms: int) -> list[Row]:
+        """As SessionRecords says."""
+        query = select(sessions.c.session_id, sessions.c.forget_after)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.where(sessions.c.forget_after >= now_ms))
+            return [self._row(row.session_id, row.forget_after) for row in found]
+
+    async def _end(self, connection: AsyncConnection, these: Any, forget_after_ms: int) -> list[Row]:
+        # What is kept of an ended session is its id: no address, no agent.
+        ended = update(sessions).where(these, _GOING_ON).returning(sessions.c.session_id)
+        values = {"forget_after": forget_after_ms, "address": "", "user_agent": ""}
+        found = await connection.scalars(ended.values(values))
+        rows = [self._row(session_id, forget_after_ms) for session_id in found]
+        await enqueue(connection, rows)
+        return rows
+
+    async def _forget(self, connection: AsyncConnection, now_ms: int) -> None:
+        """Removes what has expired, and ended sessions of which no token can be valid any more."""
+        over = or_(sessions.c.forget_after < now_ms, _GOING_ON & (sessions.c.expires_at < now_ms))
+        gone = await connection.scalars(delete(sessions).where(over).returning(sessions.c.session_id))
+        names = [msgspec.msgpack.encode(key_of(self._row(session_id, now_ms))) for session_id in gone]
+        if names:
+            await connection.execute(delete(outbox).where(outbox.c.name.in_(names)))
+
+    def _row(self, session_id: str, forget_after_ms: int) -> Row:
+        end = SessionEnd(session_id=session_id, forget_after_unix_ms=forget_after_ms)
+        return Row(region=self._database.region, session_end=end)
+
+
+def _session(row: Found[Any]) -> SessionRecord:
+    return SessionRecord(
+        row.session_id,
+        row.user_id,
+        row.generation,
+        row.created_at,
+        row.last_used_at,
+        row.expires_at,
+        row.address,
+        row.user_agent,
+    )
+
+
+def _values(session: SessionRecord) -> dict[str, object]:
+    return {name.removesuffix("_ms"): value for name, value in asdict(session).items()}
