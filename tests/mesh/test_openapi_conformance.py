@@ -123,6 +123,8 @@ class Known:
         self.other = {"email": "grace@example.org", "password": PASSWORD, "org_name": "Of sessions"}
         answer = httpx.post(f"{region.url}/api/v1/auth/signup", json=self.other, timeout=30)
         assert answer.status_code == 201
+        self.own: dict[str, str] = {}
+        """The credential of a case that has one of its own."""
         self.webhooks = [self._webhook() for _ in range(2)]
         self.export, self.link = self._export()
         log = region.call("GET", "audit", params={"org_id": region.org_id})["rows"]
@@ -182,6 +184,7 @@ class Known:
     def put_into(self, case: Case) -> None:
         """Replaces the ids that a generator can only guess."""
         name = case.operation.definition.raw["operationId"]
+        self.own = {}
         if name in OF_A_SESSION:
             self._put_session_into(case)
             return
@@ -231,7 +234,7 @@ class Known:
     def _put_session_into(self, case: Case) -> None:
         """What is done to a session ends it: each case has one of its own."""
         session = self.signed_in()
-        case.headers["authorization"] = f"Bearer {session['token']}"
+        self.own = {"authorization": f"Bearer {session['token']}"}
         known = {"refresh_token", "session_id"}
         for place in (case.path_parameters, case.body):
             if isinstance(place, dict):
@@ -264,7 +267,8 @@ def known(pki: Path, tmp_path_factory: pytest.TempPathFactory, engine: Engine) -
 def _call(case: Case, known: Known) -> Any:
     case.headers.pop("Content-Encoding", None)  # the generator names an encoding and sends plain JSON
     accepting = case.operation.definition.raw["operationId"] == "acceptInvitation"
-    return case.call(base_url=known.region.url, headers={} if accepting else known.headers, timeout=30)
+    headers = {} if accepting else known.headers | known.own
+    return case.call(base_url=known.region.url, headers=headers, timeout=30)
 
 
 @contract.parametrize()

@@ -14,7 +14,7 @@ import uvloop
 
 from mesh.context import current
 from mesh.directory import OrgFact, RegionFact
-from mesh.errors import Unavailable
+from mesh.errors import Unauthenticated, Unavailable
 from mesh.regions import GLOBAL
 from mesh.server import MeshServer
 from mesh.signing import RowSigner
@@ -23,6 +23,7 @@ from sankofa.org.v1 import org_pb2, org_pb2_grpc
 from sankofa.registry.v1 import registry_pb2, registry_pb2_grpc
 from sankofa.registry.v1.registry_pb2 import LoginHint, Row
 from sankofa.residency.v1.environment_pb2 import Environment
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from tests.support.nodes import AF, EU, US, MemoryDirectory, make_node
 from tests.support.shim import BEARER, NOWHERE, Running, known_here, service, start_shim, until
 
@@ -54,8 +55,10 @@ class Elsewhere(
 
     async def Login(self, request: org_pb2.LoginRequest, context: Any) -> org_pb2.LoginResponse:
         self._ask("Login")
+        if not request.email:
+            raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
         user = org_pb2.User(user_id="usr_1", email=request.email, home_region=US)
-        return org_pb2.LoginResponse(token="tok", user=user)
+        return org_pb2.LoginResponse(token="tok", refresh_token="next", user=user)
 
     async def AuthorizeCreate(
         self, request: org_pb2.AuthorizeCreateRequest, context: Any
@@ -190,6 +193,7 @@ async def test_a_login_is_judged_by_the_accounts_home_region(mesh: Mesh) -> None
     assert answer.json() == {
         "ok": True,
         "token": "tok",
+        "refresh_token": "next",
         "user": {"id": "usr_1", "email": "Ada@example.com", "home_region": US},
         "orgs": [],
     }
@@ -219,8 +223,11 @@ async def test_a_password_goes_nowhere_on_the_word_of_the_registry_alone(mesh: M
 
 
 async def test_an_unknown_account_is_refused_in_the_words_of_a_wrong_password(mesh: Mesh) -> None:
+    """And after as much work: a region judges it, without being told the e-mail."""
+    del mesh.directory.catalogue[EU]
     answer = await mesh.http.post("/api/v1/auth/login", json={"email": "eve@example.com", "password": "x"})
     assert (answer.status_code, answer.json()["error"]) == (401, "Wrong e-mail or password")
+    assert mesh.elsewhere.asked == [("Login", None)]
 
 
 async def test_with_the_registry_away_a_login_is_503(pki: Path) -> None:
