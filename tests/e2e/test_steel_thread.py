@@ -30,6 +30,7 @@ Answer = dict[str, Any]
 
 _SECRETS = re.compile(r"sk_(?:live|test)_[0-9a-f]{32}")
 _TOKENS = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+_REFRESH = re.compile(r"rt\.[a-z0-9-]+\.ses_[0-9A-Za-z]{20}\.\d+\.[\w-]{43}")
 _IDS = re.compile(r"\b(?:proj|org|usr|key|evt|team|inv|aud|op)_[0-9A-Za-z]{20,21}\b")
 _OF_THE_RUN = frozenset(
     {
@@ -118,6 +119,7 @@ class Thread:
             return value
         if name in _OF_THE_RUN or (name == "step" and value != "done"):
             return f"<{name}>"
+        value = _REFRESH.sub("<refresh token>", value)
         text = _TOKENS.sub("<token>", _SECRETS.sub("<secret>", _URLS.sub("<url>", value)))
         return _IDS.sub(lambda found: self._number(found[0]), text)
 
