@@ -127,14 +127,12 @@ class FrameStream:
     async def write(self, frame: Message) -> None:
         """Sends a frame. Raises CrossingRefused, and sends nothing, where an item belongs elsewhere."""
         self._hop.admit_all(self._key, frame)
-        span = self._hop.frame_span(self._key, frame)
-        self._hop.begin(self._key, frame)
-        try:
-            await self._call.write(frame)
-        except (grpc.RpcError, grpc.aio.UsageError) as error:
-            raise _stream_error(error) from None
-        finally:
-            span.end()
+        with self._hop.frame_span(self._key, frame):
+            self._hop.begin(self._key, frame)
+            try:
+                await self._call.write(frame)
+            except (grpc.RpcError, grpc.aio.UsageError) as error:
+                raise _stream_error(error) from None
 
     async def read(self) -> Any:
         """The next answer; grpc.aio.EOF at the end."""

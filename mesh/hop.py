@@ -88,32 +88,9 @@ class Hop:
         self, key: EdgeKey, parent: SpanContext | None, links: list[Link] | None = None
     ) -> Iterator[Span]:
         """A span by the RPC conventions, with what the residency proof needs on it."""
-        began = self._begun(key, parent, links)
-        with trace.use_span(
-            began, end_on_exit=True, record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield span
-            except SankofaError as error:
-                span.set_attribute("error.type", type(error).__name__)
-                span.set_status(Status(StatusCode.ERROR))
-                raise
-
-    def frame_span(self, key: EdgeKey, frame: Message) -> Span:
-        """One span for a frame: child of its first sampled request, linked to the others. None, no span.
-
-        It is nobody's context, as frames overlap; who begins it ends it.
-        """
-        name = shape_of(frame.DESCRIPTOR).frame
-        items = getattr(frame, name) if name else ()
-        contexts = [found for item in items if item.traceparent and (found := extract(item.traceparent))]
-        if not contexts:
-            return trace.INVALID_SPAN
-        return self._begun(key, contexts[0], [Link(context) for context in contexts[1:]])
-
-    def _begun(self, key: EdgeKey, parent: SpanContext | None, links: list[Link] | None) -> Span:
         if key.rpc in UNTRACED and key.verdict == VERDICT_ALLOWED:
-            return trace.INVALID_SPAN
+            yield trace.INVALID_SPAN
+            return
         name = key.rpc.lstrip("/")
         attributes = {
             "rpc.system.name": "grpc",
@@ -127,7 +104,33 @@ class Hop:
         if parent is not None:
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
         kind = SpanKind.CLIENT if self.side == SIDE_CLIENT else SpanKind.SERVER
-        return self.tracer.start_span(name, context, kind, attributes, links)
+        with self.tracer.start_as_current_span(
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except SankofaError as error:
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise
+
+    @contextmanager
+    def frame_span(self, key: EdgeKey, frame: Message) -> Iterator[Span]:
+        """One span for a frame: child of its first sampled request, linked to the others. None, no span."""
+        name = shape_of(frame.DESCRIPTOR).frame
+        items = getattr(frame, name) if name else ()
+        contexts = [found for item in items if item.traceparent and (found := extract(item.traceparent))]
+        if not contexts:
+            yield trace.INVALID_SPAN
+            return
+        with self.span(key, contexts[0], [Link(context) for context in contexts[1:]]) as span:
+            yield span
 
     def key(self, rpc: str, verdict: Verdict = VERDICT_ALLOWED) -> EdgeKey:
         """What the ledger counts calls of `rpc` under."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from google.protobuf.message import Message
 from grpc.aio import server as aio_server
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import SpanContext
 
 from mesh.client import ALLOWED_METADATA
 from mesh.context import ADDRESS, AGENT, PERSONAL_PLANES, REQUEST_ID, CallContext, Origin, current, enter
@@ -243,7 +242,7 @@ class _Arrival:
         return behave
 
     def frames(self, handler: Any) -> Any:
-        """One span and one count per frame: a stream has no natural end."""
+        """One span and one count per frame: a stream has no natural end. One frame is in flight at a time."""
 
         async def behave(frames: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
             try:
@@ -289,26 +288,15 @@ class _Arrival:
         return hop
 
 
-class _Frame:
-    """A frame that has arrived: its span, and the requests in it that were refused."""
-
-    __slots__ = ("guard", "message", "refused", "span")
-
-    def __init__(self, message: Message, guard: FrameGuard, span: Span) -> None:
-        self.message, self.guard, self.span = message, guard, span
-        self.refused: list[Message] = []
-
-
 class _FrameHop:
-    """The hop of one stream's frames: a frame is counted when it ends, without the requests refused in it.
-
-    The next frame may arrive, and its requests be looked at, before the one before it is answered; answers
-    come in the order of the frames.
-    """
+    """The hop of one stream's frames: a frame is counted when it ends, without the requests refused in it."""
 
     def __init__(self, hop: Hop, key: EdgeKey, streams: _Streams) -> None:
         self._hop, self._key, self._streams = hop, key, streams
-        self._frames: deque[_Frame] = deque()
+        self._span = ExitStack()
+        self._frame: Message | None = None
+        self._guard = FrameGuard(hop.guard)
+        self._refused: list[Message] = []
 
     async def arriving(self, frames: AsyncIterator[Message]) -> AsyncIterator[Message]:
         arriving = aiter(frames)
@@ -317,32 +305,31 @@ class _FrameHop:
                 frame = await anext(arriving, None)
             if frame is None:
                 return
-            span = self._hop.frame_span(self._key, frame)
-            self._frames.append(_Frame(frame, FrameGuard(self._hop.guard), span))
+            self._frame, self._guard, self._refused = frame, FrameGuard(self._hop.guard), []
+            self._span.enter_context(self._hop.frame_span(self._key, frame))
             yield frame
 
     def admit(self, item: Message) -> SankofaError | None:
-        """Of the frame that arrived last."""
-        frame = self._frames[-1]
-        refused = self._hop.admit(self._key, item, frame.guard)
+        refused = self._hop.admit(self._key, item, self._guard)
         if refused is not None:
-            frame.refused.append(item)
+            self._refused.append(item)
         return refused
 
     def answered(self, response: Message) -> None:
-        self._end(self._frames.popleft())
+        self._end()
         self._hop.answer(self._key, response, requests=0)
 
-    def _end(self, frame: _Frame) -> None:
-        frame.span.end()
-        self._hop.begin(self._key, frame.message, refused=frame.refused)
+    def _end(self) -> None:
+        self._span.close()
+        if self._frame is not None:
+            self._hop.begin(self._key, self._frame, refused=self._refused)
+            self._frame = None
 
     def __enter__(self) -> _FrameHop:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        while self._frames:
-            self._end(self._frames.popleft())
+        self._end()
 
 
 async def _abort(context: Context, rpc: str, error: Exception) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import grpc
 
@@ -19,9 +19,6 @@ from storage.log import Append, Outcome
 Answers = AsyncIterator[AppendResponse]
 Appends = Sequence[Append]
 Context = grpc.aio.ServicerContext[Any, Any]
-AHEAD: Final = 1
-"""Frames that are read and wait for the commit of the one before theirs."""
-
 _LARGE = 2_000
 """Operations, some 15 ms of work: more of them in one request are read in a thread, so that others go on."""
 
@@ -44,63 +41,22 @@ class IngestService(IngestServiceServicer):
         self._frames = 0
 
     async def Append(self, request_iterator: AsyncIterator[AppendRequest], context: Context) -> Answers:
-        """One frame after the other, as they come; one is read while the commit of the one before runs."""
-        read: asyncio.Queue[_Read | None] = asyncio.Queue()
-        ahead = asyncio.Semaphore(AHEAD)
-        reading = asyncio.create_task(self._read_ahead(request_iterator, read, ahead), name="frames")
-        try:
-            while (frame := await read.get()) is not None:
-                try:
-                    stored = await frame.answer()
-                finally:
-                    self._leave()
-                ahead.release()
-                yield stored
-            await reading
-        finally:
-            reading.cancel()
-            while not read.empty():
-                if (frame := read.get_nowait()) is not None:
-                    frame.forget()
-                    self._leave()
-
-    async def _read_ahead(
-        self,
-        frames: AsyncIterator[AppendRequest],
-        read: asyncio.Queue[_Read | None],
-        ahead: asyncio.Semaphore,
-    ) -> None:
-        """Reads each frame, and has it stored, as soon as it is here and may be."""
-        try:
-            async for frame in frames:
-                await self._enter()
-                try:
-                    read.put_nowait(await self._stored(frame))
-                except BaseException:
-                    self._leave()
-                    raise
-                await ahead.acquire()
-        finally:
-            read.put_nowait(None)
-
-    async def _enter(self) -> None:
-        self._frames += 1
-        try:
-            await self._room.acquire()
-        except BaseException:
-            self._frames -= 1
-            raise
-
-    def _leave(self) -> None:
-        self._frames -= 1
-        self._room.release()
+        """One frame after the other, as they come."""
+        async for frame in request_iterator:
+            self._frames += 1
+            try:
+                async with self._room:
+                    stored = await self._stored(frame)
+            finally:
+                self._frames -= 1
+            yield stored
 
     def gauges(self) -> dict[str, float]:
         """For /metrics: frames that are here, and how many of them are read at once."""
         return {"ingest_frames": self._frames, "ingest_frames_bound": self._max_frames}
 
-    async def _stored(self, frame: AppendRequest) -> _Read:
-        """Guards and reads each request by itself, and lets all that passed be made durable at once."""
+    async def _stored(self, frame: AppendRequest) -> AppendResponse:
+        """Guards and reads each request by itself, makes all that passed durable at once, then answers."""
         admit, reader = current().admit, self._normaliser.frame()
         outcomes: list[Accepted | ErrorReason] = []
         for item in frame.items:
@@ -112,39 +68,15 @@ class IngestService(IngestServiceServicer):
             else:
                 outcomes.append(_read(reader, item))
         appends = [one.append for one in outcomes if isinstance(one, Accepted) and one.append]
-        stored = asyncio.ensure_future(self._log.append(appends)) if appends else None
-        return _Read(frame, outcomes, stored)
-
-
-class _Read:
-    """A frame that was read, and is being stored."""
-
-    __slots__ = ("_frame", "_outcomes", "_stored")
-
-    def __init__(
-        self,
-        frame: AppendRequest,
-        outcomes: Sequence[Accepted | ErrorReason],
-        stored: asyncio.Future[list[Outcome]] | None,
-    ) -> None:
-        self._frame, self._outcomes, self._stored = frame, outcomes, stored
-
-    async def answer(self) -> AppendResponse:
-        """What each request is answered, once all that passed is durable. Raises what the log raised."""
-        stored = iter(await self._stored if self._stored is not None else ())
+        stored = iter(await self._log.append(appends) if appends else ())
         return AppendResponse(
             results=[
                 _result(
                     item, outcome, next(stored) if isinstance(outcome, Accepted) and outcome.append else 0
                 )
-                for item, outcome in zip(self._frame.items, self._outcomes, strict=True)
+                for item, outcome in zip(frame.items, outcomes, strict=True)
             ]
         )
-
-    def forget(self) -> None:
-        """Nobody is there to be answered: it is stored all the same, or not."""
-        if self._stored is not None:
-            self._stored.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _read(reader: Frame, item: AppendItem) -> Accepted | ErrorReason:

@@ -1,6 +1,4 @@
-"""One long Append stream to the cell: what waits while frames are on their way is the next frame.
-
-Two are on their way at most: the cell reads one while it commits the other, and answers them in turn.
+"""One long Append stream to the cell: everything that waits while a frame is committed is the next frame.
 
 Where more waits than a frame holds, every project has its turn (fairness.py). How much may wait is decided at
 the door (admission.py).
@@ -34,8 +32,6 @@ log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S: Final = 0.05
 LAST_BACKOFF_S: Final = 1.0
-MOST_FLIGHTS: Final = 2
-"""The cell reads one frame ahead: a third would only wait there instead of here."""
 
 
 class FrameStream(Protocol):
@@ -78,15 +74,8 @@ class _Awaited:
             self.answer.set_result(outcome)
 
 
-class _Flight(msgspec.Struct):
-    """A frame on its way: who waits for its answer, by request, and when that was due."""
-
-    answerers: dict[int, Answerer]
-    due_s: float
-
-
 class Coalescer:
-    """Sends requests to the cell in frames, and gives each its own answer."""
+    """Sends requests to the cell in frames, one frame in flight, and gives each its own answer."""
 
     def __init__(
         self,
@@ -101,9 +90,10 @@ class Coalescer:
         self._ids = itertools.count(1)
         self._waiting = FairQueue[_Waiting](frame_bytes=max_frame_bytes)
         self._alone: deque[_Waiting] = deque()
-        self._flights: deque[_Flight] = deque()
-        self._closed = self._answered = False
+        self._sent: dict[int, Answerer] = {}
+        self._closed = False
         self._wake = asyncio.Event()
+        self._acked = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -111,11 +101,11 @@ class Coalescer:
         return self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
     def gauges(self) -> dict[str, float]:
-        """What waits for the next frame, and what is in those under way."""
+        """What waits for the next frame, and what is in the frame under way."""
         return {
             "rest_waiting_requests": len(self._waiting) + len(self._alone),
             "rest_waiting_bytes": self._waiting.waiting_bytes,
-            "rest_unanswered_requests": sum(len(flight.answerers) for flight in self._flights),
+            "rest_unanswered_requests": len(self._sent),
         }
 
     def submit(self, item: AppendItem, *, size_bytes: int, answerer: Answerer) -> None:
@@ -167,17 +157,18 @@ class Coalescer:
 
     async def _converse(self, stream: FrameStream) -> bool:
         """Uses one stream until it breaks; says whether it ever answered. All that waits then gets 503."""
-        self._answered = False
         reader = asyncio.create_task(self._read(stream))
-        reader.add_done_callback(lambda _: self._wake.set())
+        reader.add_done_callback(self._on_reader_done)
         failure: SankofaError = Unavailable()
+        answered = False
         try:
             while not reader.done():
-                self._wake.clear()
-                if self._may_send():
-                    await self._send(stream, self._next_frame())
+                if self._alone or self._waiting:
+                    await self._exchange(stream, self._next_frame())
+                    answered = answered or not self._sent
                 else:
-                    await self._news()
+                    self._wake.clear()
+                    await self._wake.wait()
         except SankofaError as error:
             failure = error
         except TimeoutError:
@@ -185,50 +176,39 @@ class Coalescer:
         finally:
             stream.cancel()
             reader.cancel()
-        unanswered = sum(len(flight.answerers) for flight in self._flights)
-        log.warning("append stream ended: %s; %d requests on it", failure, unanswered)
+        log.warning("append stream ended: %s; %d requests on it", failure, len(self._sent))
         self._fail_all(failure)
-        return self._answered
+        return answered
 
-    def _may_send(self) -> bool:
-        """A second frame waits until it is worth a commit: as much as half of the one before it."""
-        waiting = len(self._waiting) + len(self._alone)
-        if not waiting or len(self._flights) >= MOST_FLIGHTS:
-            return False
-        return not self._flights or 2 * waiting >= len(self._flights[-1].answerers)
-
-    async def _news(self) -> None:
-        """Waits for a request, an answer or the end. Raises TimeoutError when the oldest flight was due."""
-        due_s = self._flights[0].due_s if self._flights else None
-        async with asyncio.timeout_at(due_s):
-            await self._wake.wait()
+    def _on_reader_done(self, _: asyncio.Task[None]) -> None:
+        self._wake.set()
+        self._acked.set()
 
     async def _read(self, stream: FrameStream) -> None:
         """Hands out answers until the stream ends, however it ends: the writer sees that it is done."""
         with suppress(SankofaError, grpc.RpcError):
-            while isinstance(response := await stream.read(), AppendResponse) and self._flights:
-                answerers = self._flights.popleft().answerers
-                self._answered = True
-                self._wake.set()
+            while isinstance(response := await stream.read(), AppendResponse):
                 for result in response.results:
-                    answerer = answerers.pop(result.request_id, None)
+                    answerer = self._sent.pop(result.request_id, None)
                     if answerer is not None:
                         answerer.settle(result)
-                for answerer in answerers.values():  # the cell forgot it: nobody knows
-                    answerer.settle(Unavailable())
+                if not self._sent:
+                    self._acked.set()
 
-    async def _send(self, stream: FrameStream, frame: list[_Waiting]) -> None:
+    async def _exchange(self, stream: FrameStream, frame: list[_Waiting]) -> None:
+        """Sends a frame and waits for all its answers."""
         if not frame:
             return
-        answerers = {waiting.item.request_id: waiting.answerer for waiting in frame}
-        flight = _Flight(answerers, asyncio.get_running_loop().time() + self._timeout_s)
-        self._flights.append(flight)
+        self._acked.clear()
+        self._sent = {waiting.item.request_id: waiting.answerer for waiting in frame}
         try:
-            async with asyncio.timeout_at(flight.due_s):
-                await stream.write(AppendRequest(items=[waiting.item for waiting in frame]))
+            await stream.write(AppendRequest(items=[waiting.item for waiting in frame]))
         except CrossingRefused as refused:
-            self._flights.remove(flight)
+            self._sent = {}
             self._refuse(frame, refused)
+            return
+        async with asyncio.timeout(self._timeout_s):
+            await self._acked.wait()
 
     def _refuse(self, frame: list[_Waiting], refused: CrossingRefused) -> None:
         """The guard refused the frame, unsent, for one of its requests: each goes again, by itself."""
@@ -249,9 +229,8 @@ class Coalescer:
 
     def _fail_all(self, error: SankofaError) -> None:
         left = [*self._alone, *self._waiting.take_all()]
-        answerers = [one for flight in self._flights for one in flight.answerers.values()]
-        answerers += [waiting.answerer for waiting in left]
-        self._flights.clear()
+        answerers = [*self._sent.values(), *(waiting.answerer for waiting in left)]
+        self._sent = {}
         self._alone.clear()
         for answerer in answerers:
             answerer.settle(Unavailable(error.reason) if isinstance(error, Unavailable) else Unavailable())

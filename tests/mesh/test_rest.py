@@ -256,61 +256,16 @@ async def test_any_page_may_ingest_and_only_dashboards_may_manage(shim: Recorded
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, DASHBOARD)
 
 
-class OneAtATime(asyncio.Event):
-    """Lets one waiter through each time it is set."""
-
-    async def wait(self) -> Literal[True]:
-        await super().wait()
-        self.clear()
-        return True
-
-
-async def two_on_their_way(shim: Recorded) -> list[asyncio.Task[httpx.Response]]:
-    """Two requests, each in a frame of its own: as many frames as may be unanswered."""
-    shim.cell.gate = OneAtATime()
+async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim: Recorded) -> None:
+    shim.cell.gate.clear()
     first = asyncio.create_task(shim.track())
     await until(lambda: shim.cell.frames)
-    second = asyncio.create_task(shim.track())
-    await until(lambda: shim.unanswered() == 2)
-    return [first, second]
-
-
-async def test_what_waits_while_two_frames_are_on_their_way_becomes_the_next_frame(shim: Recorded) -> None:
-    under_way = await two_on_their_way(shim)
     others = [asyncio.create_task(shim.track()) for _ in range(5)]
     await until(lambda: shim.waiting() == 5)
-    for one in (*under_way, others[0]):
-        shim.cell.gate.set()
-        await one
-    answers = await asyncio.gather(*under_way, *others)
-    assert [answer.status_code for answer in answers] == [200] * 7
-    assert [len(frame.items) for frame in shim.cell.frames] == [1, 1, 5]
-
-
-async def test_a_second_frame_waits_until_it_is_worth_a_commit(shim: Recorded) -> None:
-    """Half of the frame before it: else each request that comes alone would be a commit of its own."""
-    under_way = await two_on_their_way(shim)
-    four = [asyncio.create_task(shim.track()) for _ in range(4)]
-    await until(lambda: shim.waiting() == 4)
-    for answered in under_way:
-        shim.cell.gate.set()
-        await answered
-    await until(lambda: shim.unanswered() == 4)
-    few = [asyncio.create_task(shim.track())]
-    await until(lambda: shim.waiting() == 1)
-    few.append(asyncio.create_task(shim.track()))
-    await until(lambda: shim.unanswered() == 6)
-    for those in (four, few):
-        shim.cell.gate.set()
-        assert [answer.status_code for answer in await asyncio.gather(*those)] == [200] * len(those)
-    assert [len(frame.items) for frame in shim.cell.frames] == [1, 1, 4, 2]
-
-
-async def test_a_stream_that_breaks_answers_503_for_both_frames_on_it(shim: Recorded) -> None:
-    under_way = await two_on_their_way(shim)
-    shim.cell.cut = True
     shim.cell.gate.set()
-    assert [(await task).status_code for task in under_way] == [503, 503]
+    answers = await asyncio.gather(first, *others)
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert [len(frame.items) for frame in shim.cell.frames] == [1, 5]
 
 
 async def test_more_than_may_wait_is_answered_503_at_once(shim: Recorded) -> None:
@@ -338,14 +293,15 @@ async def test_a_broken_stream_answers_503_is_never_resent_and_heals(shim: Recor
 
 
 async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Recorded) -> None:
-    stays, second = await two_on_their_way(shim)
+    shim.cell.gate.clear()
+    stays = asyncio.create_task(shim.track())
+    await until(lambda: shim.cell.frames)
     leaves = asyncio.create_task(shim.track())
     also_stays = asyncio.create_task(shim.track())
     await until(lambda: shim.waiting() == 2)
     leaves.cancel()
-    for task in (stays, second, also_stays):
-        shim.cell.gate.set()
-        assert (await task).status_code == 200
+    shim.cell.gate.set()
+    assert [(await task).status_code for task in (stays, also_stays)] == [200, 200]
 
 
 def _lose_the_pin_of_a_project(shim: Recorded) -> None:
@@ -355,30 +311,40 @@ def _lose_the_pin_of_a_project(shim: Recorded) -> None:
     shim.directory.keys[sha256(b"sk_lost").digest()] = KeyFact("key_9", "proj_lost", live, EU)
 
 
+class OneAtATime(asyncio.Event):
+    """Lets one waiter through each time it is set."""
+
+    async def wait(self) -> Literal[True]:
+        await super().wait()
+        self.clear()
+        return True
+
+
 async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Recorded) -> None:
     _lose_the_pin_of_a_project(shim)
-    first, second = await two_on_their_way(shim)
+    shim.cell.gate.clear()
+    first = asyncio.create_task(shim.track())
+    await until(lambda: shim.cell.frames)
     lost, good = asyncio.create_task(shim.track(key="sk_lost")), asyncio.create_task(shim.track())
     await until(lambda: shim.waiting() == 2)
-    for task, status in ((first, 200), (second, 200), (good, 200), (lost, 403)):
-        shim.cell.gate.set()
-        assert (await task).status_code == status
+    shim.cell.gate.set()
+    assert [(await task).status_code for task in (first, lost, good)] == [200, 403, 200]
 
 
 async def test_a_stream_that_breaks_while_a_refused_frame_goes_again_leaves_nobody_waiting(
     shim: Recorded,
 ) -> None:
     _lose_the_pin_of_a_project(shim)
-    first, second = await two_on_their_way(shim)
+    gate = shim.cell.gate = OneAtATime()
+    first = asyncio.create_task(shim.track())
+    await until(lambda: shim.cell.frames)
     keys = ("sk_lost", LIVE, LIVE, LIVE)
     others = [asyncio.create_task(shim.track(key=key)) for key in keys]
     await until(lambda: shim.waiting() == 4)
-    for answered in (first, second):
-        shim.cell.gate.set()
-        await answered
-    await until(lambda: len(shim.cell.frames) == 3)
+    gate.set()
+    await until(lambda: len(shim.cell.frames) == 2)
     shim.cell.cut = True
-    shim.cell.gate.set()
+    gate.set()
     async with asyncio.timeout(5):
         answers = await asyncio.gather(first, *others)
     statuses = [answer.status_code for answer in answers]

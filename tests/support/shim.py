@@ -102,10 +102,6 @@ class Running:
         """Requests that wait for the next frame."""
         return self.shim.health.gauges()["rest_waiting_requests"]
 
-    def unanswered(self) -> float:
-        """Requests in the frames that are on their way."""
-        return self.shim.health.gauges()["rest_unanswered_requests"]
-
     async def track(self, *, key: str = LIVE, **changes: Any) -> httpx.Response:
         return await self.http.post("/api/v1/track", headers={"x-api-key": key}, json={**TRACK, **changes})
 
