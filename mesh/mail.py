@@ -23,4 +23,4 @@ class Mailer(Protocol):
         """Takes a mail for good, or raises Unavailable: what it is about is done all the same."""
 
     async def forget(self, org_id: str) -> None:
-        """Forgets every mail of an organisation that it still has."""
+        """Forgets every mail of an organisation that it still has, or raises Unavailable."""

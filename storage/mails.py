@@ -38,7 +38,13 @@ class MailFolder:
 
     async def forget(self, org_id: str) -> None:
         """As Mailer says."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / org_id, ignore_errors=True)
+        try:
+            await asyncio.to_thread(shutil.rmtree, self._folder / org_id)
+        except FileNotFoundError:
+            return  # it never sent one
+        except OSError as error:
+            _log.error("mails could not be deleted: %s", type(error).__name__)
+            raise Unavailable from None
 
     def _write(self, mail: Mail) -> None:
         message = EmailMessage(policy=SMTPUTF8)

@@ -137,6 +137,7 @@ async def build(
         signer=signer,
         hints=hints,
         changes=changes,
+        mailer=mailer,
         patience=config.assign_patience,
         reached=reached,
     )

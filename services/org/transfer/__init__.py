@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from mesh.hints import LoginHints
+from mesh.mail import Mailer
 from mesh.node import Node
 from mesh.server import Service
 from mesh.signing import RowSigner, RowVerifier
@@ -44,6 +45,7 @@ def build_transfer(
     signer: RowSigner,
     hints: LoginHints,
     changes: ChangeSignal,
+    mailer: Mailer,
     patience: timedelta,
     reached: Reached = nothing,
 ) -> list[Service]:
@@ -58,6 +60,7 @@ def build_transfer(
         verifier=verifier,
         hints=hints,
         changes=changes,
+        mailer=mailer,
         patience=patience,
         reached=reached,
     )

@@ -11,6 +11,7 @@ from typing import Final
 
 from mesh.errors import Conflict, SankofaError, Unavailable
 from mesh.hints import LoginHints
+from mesh.mail import Mailer
 from mesh.node import Node
 from mesh.signing import RowSigner, RowVerifier
 from sankofa.org.v1 import transfer_pb2 as pb
@@ -51,6 +52,7 @@ class Mover:
         verifier: RowVerifier,
         hints: LoginHints,
         changes: ChangeSignal,
+        mailer: Mailer,
         patience: timedelta,
         reached: Reached,
         clock_ms: Callable[[], int] = _now_ms,
@@ -62,6 +64,7 @@ class Mover:
         self._signer, self._verifier = signer, verifier
         self._hints = hints
         self._changes = changes
+        self._mailer = mailer
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._reached = reached
         self._clock_ms = clock_ms
@@ -224,10 +227,11 @@ class Mover:
         self._reached("accounts moved")
 
     async def _erase(self, departure: Departure, sending: Sending) -> None:
-        """Nothing is left in the tables, nor in the file. The access feeds begin anew, without its rows."""
+        """Nothing is left in tables, file and mails. The access feeds begin anew, without its rows."""
         left = await self._departures.erase(departure)
         if any(each.rows for each in left):
             raise Unavailable
+        await self._mailer.forget(departure.org_id)
         await self._accounts.leave_nothing()
         await self._changes.begin_anew()
         await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ERASED)
