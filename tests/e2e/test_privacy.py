@@ -35,7 +35,7 @@ KEPT_IN = {
     "invited": {"invitations", "org_audit"},
     "team": {"teams", "org_audit"},
     "webhook": {"audit_webhooks"},
-    "agent": {"org_audit"},
+    "agent": {"org_audit", "sessions"},
 }
 """The tables in which each value may be: those of the primary region's records."""
 NOWHERE = ("password", "wrong password", "stranger", "invitation")
