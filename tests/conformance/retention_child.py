@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mesh.context import act_as
 from services.ingest.retention import RetentionKeeper
 from storage.analytics.engine import Engine
 from storage.analytics.retention import RetentionStore
@@ -43,6 +44,7 @@ async def main(folder: Path, die_at: str) -> None:
     records = await Records.open(f"sqlite+aiosqlite:///{folder}/records.db", region=REGION)
     engine = Engine.embedded(folder / "chdb", region=REGION, max_memory_bytes=1 << 30)
     if await records.projects.project("proj_a") is None:
+        act_as("usr_test")
         await records.projects.provision(
             ProjectRecord("proj_a", "org_1", "Shop", REGION, "active", time.time_ns(), 7), []
         )
