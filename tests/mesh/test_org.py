@@ -25,7 +25,7 @@ from tests.support.nodes import EU, US, make_node
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
-CONFIG = OrgConfig(heartbeat_s=0.1, ticket_lifetime_s=1.0, reconcile_after_s=0.0, reconcile_every_s=0.05)
+CONFIG = OrgConfig(heartbeat_s=0.1, ticket_lifetime_s=3.0, reconcile_after_s=0.0, reconcile_every_s=0.05)
 """Tickets end soon, so that the reconciliation can be waited for."""
 
 
