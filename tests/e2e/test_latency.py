@@ -119,7 +119,8 @@ def test_every_event_is_acknowledged_and_its_trace_stays_in_its_region(seen: See
 
 
 def test_all_acknowledgements_together_put_less_on_the_way_than_one_event(seen: Seen) -> None:
-    assert seen.carried is not None and seen.carried.connections == 0
+    # Beside the events their region asks the primary one for budgets, over a connection of its own.
+    assert seen.carried is not None
     assert seen.carried.carried_bytes < LARGE_BYTES < 2 * EVENTS * LARGE_BYTES
     before, after = seen.crossings_before, seen.crossings_after
     assert before, "the regions watch one another: there are calls between them to count"
