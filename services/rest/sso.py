@@ -127,6 +127,8 @@ class Sso:
         fact = self._directory.org(org_id)
         if fact is None or not _BROWSER(browser):
             raise Unauthenticated(ErrorReason.ERROR_REASON_SSO_STATE_INVALID)
+        if sent.get("iss") == "":
+            raise InvalidInput(detail="iss is the issuer, or is not sent (RFC 9207)")  # empty is not absent
         request = FinishSsoRequest(
             org_id=org_id,
             state=state,
