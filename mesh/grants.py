@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +9,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
+from mesh.clock import wall_ms
 from mesh.directory import Directory
 from mesh.errors import CrossingRefused, SankofaError
 from mesh.identity import Identity
@@ -23,10 +23,6 @@ LEEWAY: Final = timedelta(seconds=5)
 DIGEST_KEY_BYTES: Final = 32
 
 _DOMAIN: Final = b"sankofa.residency.v1.OrgGrant\x00"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _message_of(grant: OrgGrant) -> bytes:
@@ -52,7 +48,7 @@ def make_grant(
     target: Identity,
     digest_key: bytes,
     lifetime: timedelta = LONGEST,
-    clock_ms: Callable[[], int] = _now_ms,
+    clock_ms: Callable[[], int] = wall_ms,
 ) -> OrgGrant:
     """Permits `source`, of the signer's region, to hand an organisation to `target` for a new epoch."""
     now = clock_ms()
@@ -77,7 +73,7 @@ class Grants:
     """Decides whether a grant lets one end call the other."""
 
     verifier: RowVerifier
-    clock_ms: Callable[[], int] = field(default=_now_ms)
+    clock_ms: Callable[[], int] = field(default=wall_ms)
 
     def refusal(
         self, grant: OrgGrant | None, *, caller: Identity, callee: Identity, directory: Directory | None

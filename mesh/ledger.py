@@ -13,7 +13,6 @@ import mmap
 import os
 import secrets
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from mesh.clock import wall_ms
 from mesh.identity import Identity
 from sankofa.residency.v1.ledger_pb2 import SIDE_CLIENT, Edge, ReportRequest, Side, Verdict, Witness
 from sankofa.residency.v1.options_pb2 import Plane
@@ -68,7 +68,7 @@ class Ledger:
             "instance_id": self.instance_id,
             "role": identity.role,
             "region": identity.region,
-            "started_at_unix_ms": _now_ms(),
+            "started_at_unix_ms": wall_ms(),
         }
         self._write_label(0, msgspec.json.encode(head))
         unborn.rename(self._path)  # only now: a file that no process holds is taken for a killed one's
@@ -130,7 +130,7 @@ class Ledger:
 
 def _read(data: mmap.mmap, *, closed: bool) -> ReportRequest:
     head = msgspec.json.decode(_label(data, 0) or b"{}")
-    witness = Witness(**head, reported_at_unix_ms=_now_ms(), closed=closed)
+    witness = Witness(**head, reported_at_unix_ms=wall_ms(), closed=closed)
     request = ReportRequest(witness=witness)
     for slot in range(1, _SLOTS + 1):
         label = _label(data, slot)
@@ -160,7 +160,3 @@ def _label(data: mmap.mmap, slot: int) -> bytes:
     start = slot * _SLOT_BYTES
     (length,) = _LENGTH.unpack_from(data, start)
     return data[start + _LENGTH.size : start + _LENGTH.size + length]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
 
 from mesh.admin import Gauges
+from mesh.clock import wall_ms
 from mesh.node import Node
 from mesh.server import Service
 from mesh.tasks import background
@@ -96,7 +97,7 @@ async def build(
         background(buffer.run(), name=name, stack=stack)
 
     user_agents = await asyncio.to_thread(UserAgents)
-    normaliser = Normaliser(directory=directory, user_agents=user_agents, now_ms=_wall_ms)
+    normaliser = Normaliser(directory=directory, user_agents=user_agents, now_ms=wall_ms)
     sweep = SweepService(
         engine=engine, log=log, directory=directory, records=records, data_dir=data_dir, compressed=compressed
     )
@@ -144,7 +145,3 @@ async def build(
         Service(add_AuditServiceServicer_to_server, audit, ours["AuditService"]),
         Service(add_SweepServiceServicer_to_server, sweep, ours["SweepService"]),
     ]
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
+from mesh.clock import wall_ms
 from mesh.errors import SankofaError
 from mesh.tasks import background
 from storage.analytics.engine import Engine
@@ -36,10 +36,6 @@ class GrantRecords(Protocol):
         """Of every project whose retention is known, by project id."""
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class RetentionKeeper:
     """`step` is told each point between two effects: a test kills the process there."""
 
@@ -50,7 +46,7 @@ class RetentionKeeper:
         store: RetentionStore,
         every_s: float,
         poll_s: float = 0.2,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
         step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._grants = grants

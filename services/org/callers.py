@@ -6,20 +6,16 @@ caller's token was signed for.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from mesh.access import require_vouched, vouched
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden
 from mesh.permissions import OrgAction, require
 from mesh.tokens import verify_person
 from storage.records.orgs import Membership, OrgRecords
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Callers:
@@ -31,7 +27,7 @@ class Callers:
         region: str,
         records: OrgRecords,
         directory: Directory,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._records = records

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from mesh.clock import wall_ms
 from mesh.directory import Directory
 from mesh.errors import (
     Conflict,
@@ -94,10 +94,6 @@ class OrgProjects:
     projects: Sequence[OrgProject]
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Orgs:
     """The organisations whose primary region is `region`, and the accounts whose home it is."""
 
@@ -117,7 +113,7 @@ class Orgs:
         begin_session: Callable[[str], Awaitable[Tokens]],
         changes: ChangeSignal,
         ticket_lifetime: timedelta,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._records = records

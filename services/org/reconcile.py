@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import SankofaError, Unavailable
@@ -17,10 +17,6 @@ from services.org.signal import ChangeSignal
 from storage.records.orgs import OrgProject, OrgRecords
 
 _log = logging.getLogger(__name__)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Reconciler:
@@ -35,7 +31,7 @@ class Reconciler:
         changes: ChangeSignal,
         after_s: float,
         every_s: float,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._node = node
         self._authorities = node.credentials.authorities

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import lmdb
 
+from mesh.clock import wall_ms
 from mesh.directory import AccessFact, ProjectFact
 from mesh.errors import Conflict, Forbidden, Unavailable
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -25,11 +25,6 @@ from storage.registry.rules import Position, key_of
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def wall_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class LmdbDirectory(DirectoryReader):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from mesh.clock import wall_ms
 from mesh.months import month_of
 from storage.log import Append, Block, DeadLetter, LogFailed, LogStats, Outcome, Record
 from storage.log.blocks import only
@@ -40,10 +40,6 @@ SHRED_S: Final = 60.0
 """How long a shred may take: a few files of keys are copied."""
 
 _PAUSE_S: Final = 0.05
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class JetStreamLog:
@@ -78,7 +74,7 @@ class JetStreamLog:
         monitor_url: str = "",
         replicas: int = 1,
         name: str = "sankofa",
-        now_ms: Callable[[], int] = _wall_ms,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> JetStreamLog:
         """Opens the region's log on a server, `nats://user:password@host:4222`, or makes it there.
 

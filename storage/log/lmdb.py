@@ -16,6 +16,7 @@ from typing import Final
 
 import lmdb
 
+from mesh.clock import wall_ms
 from storage.folders import sync_folders
 from storage.log import (
     Append,
@@ -57,10 +58,6 @@ _ERASED: Final = b"erased"
 _NOBODY: Final = 1 << 64
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class LmdbLog:
     """DurableLog on LMDB. Make it with `open`; stop its writer before `close`."""
 
@@ -83,7 +80,7 @@ class LmdbLog:
         self._committer = Committer(store=self._store, name="log-committer")
 
     @classmethod
-    def open(cls, path: Path, *, max_bytes: int = 1 << 30, now_ms: Callable[[], int] = _wall_ms) -> LmdbLog:
+    def open(cls, path: Path, *, max_bytes: int = 1 << 30, now_ms: Callable[[], int] = wall_ms) -> LmdbLog:
         """Opens the log in the folder `path`, or makes it there. The file is `max_bytes` at most.
 
         A log of an older format is converted. Raises LogFailed for one of a newer format.

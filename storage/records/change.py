@@ -10,7 +10,6 @@ on both databases. Who acts is mesh.context.acting(). No secret, hash or e-mail 
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,15 +17,12 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.clock import wall_ms
 from mesh.context import Actor, acting
 from mesh.ids import new_id
 from storage.records.audit.chain import GENESIS, AuditRow, Value, canonical
 from storage.records.engine import Database
 from storage.records.tables import org_audit, org_audit_heads, project_audit, project_audit_heads
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
@@ -99,7 +95,7 @@ async def _changing(
     scope_column: str,
     scope: str,
     actor: Actor,
-    clock_ms: Callable[[], int] = _now_ms,
+    clock_ms: Callable[[], int] = wall_ms,
 ) -> AsyncIterator[Change]:
     _, heads = tables
     this = heads.c[scope_column] == scope
@@ -117,7 +113,7 @@ async def noting(connection: AsyncConnection, org_id: str, actor: Actor) -> Asyn
     await connection.execute(head.with_for_update(key_share=True))
     change = Change(connection, actor, org_id)
     yield change
-    await _append(connection, (org_audit, org_audit_heads), "org_id", org_id, change.rows(), _now_ms)
+    await _append(connection, (org_audit, org_audit_heads), "org_id", org_id, change.rows(), wall_ms)
 
 
 async def _append(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.errors import Conflict
 from mesh.permissions import org_role_name, project_role_name
@@ -150,12 +150,12 @@ class SqlOrgRecords:
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """As OrgRecords says."""
         async with org_change(self._database, org_id) as change:
-            now = await standing(change.connection, org_id, _now_ms())
+            now = await standing(change.connection, org_id, wall_ms())
             if now is None or now.plan == plan:
                 change.nothing()
                 return now is not None
             fits(plan, now)
-            await put_plan(change.connection, org_id, now.plan, plan, _now_ms())
+            await put_plan(change.connection, org_id, now.plan, plan, wall_ms())
             await renumber(change.connection, org_id)
             await refresh(change.connection, org_id)  # whose tokens count, where the plan has single sign-on
             change.note("org.plan.updated", "org", org_id, before={"plan": now.plan}, after={"plan": plan})
@@ -243,14 +243,10 @@ class SqlOrgRecords:
             found = (await connection.execute(newest.limit(1))).one_or_none()
             key = fresh if found is None else TokenKey.from_private_bytes(*found)
             if found is None:
-                values = {"kid": key.kid, "private_key": key.private_bytes, "created_at": _now_ms()}
+                values = {"kid": key.kid, "private_key": key.private_bytes, "created_at": wall_ms()}
                 await connection.execute(insert(token_keys).values(values))
             await enqueue(connection, [jwt_key_row(self._database.region, key)])
         return key
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 async def insert_account(connection: AsyncConnection, account: Account) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.months import label, month_of
 from mesh.plans import TERMS
@@ -20,7 +21,6 @@ from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from services.org.config import OrgConfig
 from storage.analytics.engine import Engine
-from storage.directory.lmdb import wall_ms
 from storage.log import Append, Counted, Rows, Table
 from tests.support.cells import Cells, Owner, address, reason_of, until
 from tests.support.nodes import EU, US, make_node

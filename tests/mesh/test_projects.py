@@ -10,13 +10,13 @@ from pathlib import Path
 import jwt
 import pytest
 
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.tokens import PROVISION, USER
 from sankofa.ingest.v1 import project_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.environment_pb2 import Environment
 from services.org.config import OrgConfig
-from storage.directory.lmdb import wall_ms
 from storage.directory.reader import LEASE_MS
 from tests.support.cells import HINTS, Cells, Owner, RunningCell, bearer, reason_of, until
 from tests.support.nodes import EU, US

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mesh.clock import wall_ms
 from mesh.months import month_of
 from mesh.plans import FIRST_BUDGET, TERMS, Plan
 from mesh.regions import GLOBAL
@@ -29,7 +30,6 @@ from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_T
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.config import OrgConfig
 from storage.analytics.engine import Engine
-from storage.directory.lmdb import wall_ms
 from storage.log import Append, Counted, Rows, Table
 from tests.support.cells import Cells, Owner, address, reason_of, until
 from tests.support.nodes import EU, US, make_node

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mesh.clock import wall_ms
 from mesh.egress import Egress, EgressConfig
 from mesh.errors import SankofaError, Unavailable
 from mesh.hints import LoginHints
@@ -37,7 +38,7 @@ from services.region_registry.config import CatalogueRegion, RegistryConfig
 from storage.analytics.engine import Engine
 from storage.blobs.folder import BlobFolder
 from storage.directory.feed import DirectoryFeed
-from storage.directory.lmdb import LmdbDirectory, wall_ms
+from storage.directory.lmdb import LmdbDirectory
 from storage.log.lmdb import LmdbLog
 from storage.mails import MailFolder
 from storage.records.publisher import Publisher

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from mesh.access import authorise
 from mesh.allowlists import AllowLists
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
@@ -70,10 +70,6 @@ class Provisioned:
     test: Minted
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Projects:
     """The projects pinned to `region`: records first, then the directory, then the registry."""
 
@@ -86,7 +82,7 @@ class Projects:
         facts: ProjectFacts,
         publisher: OutboxPublisher,
         signer: RowSigner,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._records = records

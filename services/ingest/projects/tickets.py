@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 import jwt
 import msgspec
 
+from mesh.clock import wall_ms
 from mesh.directory import AccessFact, Directory, OrgFact
 from mesh.errors import Forbidden, Unauthenticated, Unavailable
 from mesh.tokens import PROVISION, verify
@@ -55,7 +55,7 @@ async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: 
         verify(token, directory=directory, audience=PROVISION)
     except Unauthenticated:
         raise _invalid() from None
-    if said.iss not in org.vouching(_now_ms()) or said.region != region:
+    if said.iss not in org.vouching(wall_ms()) or said.region != region:
         raise _invalid()
     role = cast("ProjectRole", said.role)
     # The number is the issuer's. Whatever the primary of now has said of this role already is newer.
@@ -77,14 +77,10 @@ def _unverified(token: str) -> tuple[str, _Claims]:
         raise _invalid() from None
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 async def _organisation(directory: Directory, said: _Claims, kid: str, wait_s: float) -> OrgFact:
     deadline = asyncio.get_running_loop().time() + wait_s
     while (org := directory.org(said.org_id)) is None or directory.jwt_key(said.iss, kid) is None:
-        if org is not None and said.iss not in org.vouching(_now_ms()):
+        if org is not None and said.iss not in org.vouching(wall_ms()):
             raise _invalid()
         if asyncio.get_running_loop().time() >= deadline:
             raise Unavailable

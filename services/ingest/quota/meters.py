@@ -7,11 +7,11 @@ the primary region a project has FIRST_BUDGET in a month, so that no event waits
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Final, NamedTuple
 
+from mesh.clock import wall_ms
 from mesh.errors import RateLimited, SankofaError, Unavailable
 from mesh.months import begins_ms, earlier
 from mesh.plans import FIRST_BUDGET, LARGEST_LEASE, SMALLEST_LEASE
@@ -22,10 +22,6 @@ from storage.records.budgets import Budget
 Totals = Mapping[int, Mapping[str, int]]
 LONGEST_WAIT_S: Final = 3600
 """A month may be long, and an upgrade opens it at once: a client is told to look again each hour at least."""
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Ask(NamedTuple):
@@ -56,7 +52,7 @@ class Meters:
         *,
         totals: Callable[[], Totals],
         known: Sequence[Budget],
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._totals = totals
         self._clock_ms = clock_ms

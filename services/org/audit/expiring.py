@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import SankofaError
 from storage.records.audit.expiry import AuditExpiry
 from storage.records.audit.reading import Log
@@ -18,15 +18,11 @@ _log = logging.getLogger(__name__)
 _DAY_MS: Final = int(timedelta(days=1).total_seconds() * 1000)
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Expirer:
     """Looks at every log, again and again. What can't be done now is done with the next look."""
 
     def __init__(
-        self, *, records: AuditExpiry, every_s: float, clock_ms: Callable[[], int] = _now_ms
+        self, *, records: AuditExpiry, every_s: float, clock_ms: Callable[[], int] = wall_ms
     ) -> None:
         self._records = records
         self._every_s = every_s

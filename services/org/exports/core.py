@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
 from mesh.permissions import OrgAction
@@ -20,10 +20,6 @@ from storage.records.exports import Export, ExportRecords
 MOST_PENDING: Final = 3
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Exports:
     """The exports of the organisations whose primary region this is."""
 
@@ -35,7 +31,7 @@ class Exports:
         files: BlobFolder,
         exporter: Exporter,
         links: Links,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._callers = callers
         self._records = records

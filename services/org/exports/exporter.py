@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import SankofaError
 from services.org.exports import table
 from storage.blobs.folder import BlobFolder
@@ -23,10 +23,6 @@ KEPT: Final = timedelta(days=1)
 ROWS_A_PAGE: Final = 500
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Exporter:
     """One per region: looks every `every_s` seconds, or when it is told to."""
 
@@ -36,7 +32,7 @@ class Exporter:
         records: ExportRecords,
         files: BlobFolder,
         every_s: float,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._files = files

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from mesh.clock import wall_ms
 from mesh.errors import Forbidden
 from mesh.months import begins_ms, earlier, month_of
 from mesh.permissions import OrgAction
@@ -44,15 +44,11 @@ class Bill:
     periods: Sequence[Period]
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Plans:
     """Of the organisations whose primary region this is."""
 
     def __init__(
-        self, *, callers: Callers, orgs: Orgs, records: PlanRecords, clock_ms: Callable[[], int] = _now_ms
+        self, *, callers: Callers, orgs: Orgs, records: PlanRecords, clock_ms: Callable[[], int] = wall_ms
     ) -> None:
         self._callers = callers
         self._orgs = orgs

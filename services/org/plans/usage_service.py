@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.context import current
 from mesh.errors import CrossingRefused
 from mesh.months import earlier, month_of
@@ -21,14 +21,10 @@ _OLDEST_MONTHS: Final = 3
 """Further back a report is of nothing that a region still keeps."""
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class UsageServicer(UsageServiceServicer):
     """For the cells of all regions: each speaks of its own projects."""
 
-    def __init__(self, *, records: PlanRecords, clock_ms: Callable[[], int] = _now_ms) -> None:
+    def __init__(self, *, records: PlanRecords, clock_ms: Callable[[], int] = wall_ms) -> None:
         self._records = records
         self._clock_ms = clock_ms
 

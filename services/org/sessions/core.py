@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from mesh.clock import wall_ms
 from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
@@ -36,10 +36,6 @@ class Caller:
     session_id: str
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Sessions:
     """The sessions that `region` has begun."""
 
@@ -54,7 +50,7 @@ class Sessions:
         token_key: TokenKey,
         token_lifetime: timedelta,
         idle: timedelta,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._records = records

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 import httpx
 
 from mesh.access import require_vouched
+from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated, Unavailable
@@ -72,10 +72,6 @@ class SignedIn:
     return_to: str
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class SigningIn:
     """Sign-ins to the organisations whose primary region is `region`."""
 
@@ -91,7 +87,7 @@ class SigningIn:
         callback: Callback,
         token_key: TokenKey,
         token_lifetime: timedelta,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._directory = directory

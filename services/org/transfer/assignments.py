@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.context import acting
 from mesh.errors import Conflict
 from mesh.grants import DIGEST_KEY_BYTES
@@ -25,10 +25,6 @@ CLAIM_WAIT_S: Final = 3.0
 """How long an answer waits to say whether anything else is in flight."""
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Assignments:
     """Reassignments of organisations whose primary region this is."""
 
@@ -41,7 +37,7 @@ class Assignments:
         directory: OwnDirectory,
         moves: Moves,
         mover: Mover,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._callers = callers

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import Conflict, SankofaError, Unavailable
 from mesh.hints import LoginHints
 from mesh.mail import Mailer
@@ -34,10 +34,6 @@ LOOK_EVERY_S: Final = 5.0
 _IN_FLIGHT: Final = "another operation on the organisation is in flight: wait until it is done"
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Mover:
     """One task for each departure. `patience`: how long one may be fenced before it is given up."""
 
@@ -55,7 +51,7 @@ class Mover:
         mailer: Mailer,
         patience: timedelta,
         reached: Reached,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._node = node
         self._departures, self._accounts = moves.departures, moves.accounts

@@ -5,9 +5,9 @@ Whoever gets here has shown a good grant: the guard has checked its signature, i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
+from mesh.clock import wall_ms
 from mesh.errors import Conflict, Forbidden, InvalidInput
 from mesh.hints import LoginHints
 from mesh.identity import Identity
@@ -25,10 +25,6 @@ from storage.records.moves.rows import TableDigest
 from storage.records.records import Moves
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Receiver:
     """What comes to this region."""
 
@@ -44,7 +40,7 @@ class Receiver:
         hints: LoginHints,
         changes: ChangeSignal,
         reached: Reached,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._arrivals, self._accounts = moves.arrivals, moves.accounts

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
 from mesh.permissions import OrgAction
@@ -22,10 +22,6 @@ TRIAL_TIMEOUT_S: Final = 5.0
 MOST_LETTERS_A_PAGE: Final = 1_000
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Webhooks:
     """The webhooks of the organisations whose primary region this is.
 
@@ -38,7 +34,7 @@ class Webhooks:
         callers: Callers,
         records: WebhookRecords,
         sender: Sender,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._callers = callers
         self._records = records

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
+from mesh.clock import wall_ms
 from mesh.errors import SankofaError
 from services.org.webhooks.patience import after_failure, given_up_before
 from services.org.webhooks.payload import row_body
@@ -19,10 +19,6 @@ from services.org.webhooks.signing import delivery_id
 from storage.records.webhooks import DeliveryRecords, Waiting, Webhook
 
 log = logging.getLogger(__name__)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Deliverer:
@@ -34,7 +30,7 @@ class Deliverer:
         records: DeliveryRecords,
         sender: Sender,
         every_s: float,
-        clock_ms: Callable[[], int] = _now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._sender = sender
