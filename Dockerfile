@@ -5,8 +5,8 @@ RUN python -m venv /opt/venv
 WORKDIR /opt/sankofa
 COPY requirements-run.lock requirements-build.lock ./
 # What installs the mesh stays out of the image, as do the tools that test it.
-RUN /opt/venv/bin/pip install --require-hashes --target /opt/backend -r requirements-build.lock \
-    && /opt/venv/bin/pip install --require-hashes -r requirements-run.lock
+RUN /opt/venv/bin/pip install --no-deps --require-hashes --target /opt/backend -r requirements-build.lock \
+    && /opt/venv/bin/pip install --no-deps --require-hashes -r requirements-run.lock
 COPY pyproject.toml README.md ./
 COPY gen gen
 COPY mesh mesh
