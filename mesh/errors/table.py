@@ -1,125 +1,22 @@
-"""Domain errors and the one table that says how each looks on either wire.
-
-SankofaError
-├── InvalidInput        what the caller sent can't be used
-├── Unauthenticated     who the caller is can't be established
-├── Forbidden           the caller is known, and may not
-│   └── CrossingRefused the guard: this call may not cross, or not be served here
-├── NotFound            no such thing here
-├── Conflict            it clashes with what is
-├── RateLimited         the caller asks too often
-└── Unavailable         the same call may succeed later
-"""
+"""Reason → type, gRPC code, HTTP status, public text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, cast
-
 import grpc
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
 
+from mesh.errors.tree import (
+    Conflict,
+    CrossingRefused,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    SankofaError,
+    Unauthenticated,
+    Unavailable,
+    Wire,
+)
 from sankofa.residency.v1.error_pb2 import ErrorReason
-
-DOMAIN = "sankofa"
-LONGEST_DETAIL = 200
-"""Characters: it travels in gRPC's trailers, three times and encoded, and they hold 8 KiB."""
-RETRY_AFTER_S = 1
-"""When to come again, where nothing more exact is known."""
-
-
-class SankofaError(Exception):
-    """A refusal with a typed reason. `detail` completes the public text and never holds a payload.
-
-    `retry_after_s`: where the same call may succeed later, whole seconds until it is worth trying.
-    """
-
-    default: ClassVar[ErrorReason] = ErrorReason.ERROR_REASON_INTERNAL
-
-    def __init__(
-        self, reason: ErrorReason | None = None, *, detail: str = "", retry_after_s: int = RETRY_AFTER_S
-    ) -> None:
-        self.reason: ErrorReason = self.default if reason is None else reason
-        self.detail = detail[:LONGEST_DETAIL]
-        self.retry_after_s = retry_after_s
-        super().__init__(self.public_text)
-
-    @property
-    def public_text(self) -> str:
-        """What a person outside may read."""
-        text = TABLE[self.reason].text
-        return f"{text}: {self.detail}" if self.detail else text
-
-    @property
-    def http_status(self) -> int:
-        """The status of the REST answer."""
-        return TABLE[self.reason].http
-
-    @property
-    def grpc_code(self) -> grpc.StatusCode:
-        """The code of the gRPC answer."""
-        return TABLE[self.reason].code
-
-
-class InvalidInput(SankofaError):
-    """What the caller sent can't be used."""
-
-    default = ErrorReason.ERROR_REASON_INVALID_ARGUMENT
-
-
-class Unauthenticated(SankofaError):
-    """Who the caller is can't be established."""
-
-    default = ErrorReason.ERROR_REASON_INVALID_TOKEN
-
-
-class Forbidden(SankofaError):
-    """The caller is known, and may not."""
-
-    default = ErrorReason.ERROR_REASON_PERMISSION_DENIED
-
-
-class CrossingRefused(Forbidden):
-    """The guard: this call may not cross, or may not be served here."""
-
-    default = ErrorReason.ERROR_REASON_CROSSING_FORBIDDEN
-
-
-class NotFound(SankofaError):
-    """No such thing here."""
-
-    default = ErrorReason.ERROR_REASON_NOT_FOUND
-
-
-class Conflict(SankofaError):
-    """It clashes with what is."""
-
-    default = ErrorReason.ERROR_REASON_ROW_CONFLICT
-
-
-class RateLimited(SankofaError):
-    """The caller asks too often."""
-
-    default = ErrorReason.ERROR_REASON_RATE_LIMITED
-
-
-class Unavailable(SankofaError):
-    """The same call may succeed later."""
-
-    default = ErrorReason.ERROR_REASON_UNAVAILABLE
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How a reason looks outside."""
-
-    type: type[SankofaError]
-    code: grpc.StatusCode
-    http: int
-    text: str
-
 
 _BAD, _UNAUTH, _DENIED = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -320,47 +217,3 @@ TABLE: dict[int, Wire] = {
         ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),
     )
 }
-
-
-def error_of(reason: int, *, detail: str = "", retry_after_s: int = 0) -> SankofaError:
-    """The error of the type that the table gives a reason; `retry_after_s` 0: the other end said none."""
-    wire = TABLE.get(reason)
-    if wire is None:
-        return SankofaError(detail=f"reason {reason}")
-    return wire.type(cast(ErrorReason, reason), detail=detail, retry_after_s=retry_after_s or RETRY_AFTER_S)
-
-
-def to_status(error: SankofaError) -> status_pb2.Status:
-    """The rich status of an error: code, public text, google.rpc.ErrorInfo."""
-    info = error_details_pb2.ErrorInfo(
-        reason=ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_"), domain=DOMAIN
-    )
-    if error.detail:
-        info.metadata["detail"] = error.detail
-    if error.retry_after_s != RETRY_AFTER_S:
-        info.metadata["retry_after_s"] = str(error.retry_after_s)
-    packed = any_pb2.Any()
-    packed.Pack(info)
-    return status_pb2.Status(code=error.grpc_code.value[0], message=error.public_text, details=[packed])
-
-
-def from_rpc_error(error: Any) -> SankofaError:
-    """Rebuilds the domain error from a grpc.RpcError; a bare transport failure becomes Unavailable."""
-    status = rpc_status.from_call(error)
-    for packed in status.details if status is not None else ():
-        info = error_details_pb2.ErrorInfo()
-        if packed.Is(info.DESCRIPTOR) and packed.Unpack(info) and info.domain == DOMAIN:
-            name = "ERROR_REASON_" + info.reason
-            known = name in ErrorReason.keys()  # noqa: SIM118 - an enum wrapper, not a dict
-            told = info.metadata.get("retry_after_s", "")
-            return error_of(
-                ErrorReason.Value(name) if known else 0,
-                detail=info.metadata.get("detail", ""),
-                retry_after_s=int(told) if told.isdecimal() else 0,
-            )
-    code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Unavailable(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED)
-    if code is grpc.StatusCode.UNAVAILABLE:
-        return Unavailable()
-    return SankofaError(detail=code_pb2.Code.Name(code.value[0]))
