@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,16 +18,15 @@ from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import org_change
-from storage.records.engine import Database
 from storage.records.moves.fences import departed
-from storage.records.orgs import AccessChanges, Account, Fits, Membership, OrgProject, OrgRecord, anyhow
+from storage.records.orgs import AccessChanges, Account, Fits, Membership, OrgRecord, anyhow
 from storage.records.outbox import enqueue
 from storage.records.rows import hint_row, jwt_key_row, moved_org_row, org_row
-from storage.records.sql_access import next_seq, read_access, refresh
+from storage.records.sql_access import read_access, refresh
+from storage.records.sql_org_projects import SqlOrgProjects
 from storage.records.sql_plans import put_plan, standing
 from storage.records.sql_retention import read_retention, renumber
 from storage.records.tables import (
-    access_rows,
     account_orgs,
     accounts,
     departures,
@@ -41,11 +40,8 @@ from storage.records.tables import (
 from storage.records.vouching import home_region
 
 
-class SqlOrgRecords:
+class SqlOrgRecords(SqlOrgProjects):
     """The accounts and organisations of this region."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def sign_up(self, account: Account, org: OrgRecord, hint: str) -> None:
         """As OrgRecords says."""
@@ -161,75 +157,6 @@ class SqlOrgRecords:
             change.note("org.plan.updated", "org", org_id, before={"plan": now.plan}, after={"plan": plan})
             return True
 
-    async def set_retention(self, org_id: str, project_id: str, days: int | None) -> bool:
-        """As OrgRecords says."""
-        this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
-        existing = (*this, org_projects.c.state != "pending")
-        async with org_change(self._database, org_id) as change:
-            query = select(org_projects.c.retention_days).where(*existing).with_for_update(key_share=True)
-            found = (await change.connection.execute(query)).one_or_none()
-            if found is None or found.retention_days == days:
-                change.nothing()
-                return found is not None
-            await change.connection.execute(update(org_projects).where(*existing).values(retention_days=days))
-            await renumber(change.connection, org_id, project_id)
-            before, after = {"retention_days": found.retention_days}, {"retention_days": days}
-            change.note("project.retention.updated", "project", project_id, before=before, after=after)
-            return True
-
-    async def add_pending(self, project: OrgProject) -> int:
-        """As OrgRecords says."""
-        async with org_change(self._database, project.org_id) as change:
-            await change.connection.execute(insert(org_projects).values(_project_values(project)))
-            after = {"name": project.name, "region": project.region}
-            change.note("project.authorised", "project", project.project_id, after=after)
-            return await next_seq(change.connection)
-
-    async def complete(self, org_id: str, project_id: str) -> bool:
-        """As OrgRecords says."""
-        this = (org_projects.c.org_id == org_id, org_projects.c.project_id == project_id)
-        async with org_change(self._database, org_id) as change:
-            pending = update(org_projects).where(*this, org_projects.c.state == "pending")
-            if (await change.connection.execute(pending.values(state="active"))).rowcount:
-                await refresh(change.connection, org_id)
-                # The plan may have changed since the ticket was given.
-                await renumber(change.connection, org_id, project_id)
-                change.note("project.created", "project", project_id)
-                return True
-            change.nothing()
-            return await change.connection.scalar(select(org_projects.c.state).where(*this)) is not None
-
-    async def drop_pending(self, org_id: str, project_id: str) -> None:
-        """As OrgRecords says."""
-        this = (org_projects.c.project_id == project_id, org_projects.c.state == "pending")
-        async with org_change(self._database, org_id) as change:
-            if (await change.connection.execute(delete(org_projects).where(*this))).rowcount:
-                change.note("project.abandoned", "project", project_id)
-            else:
-                change.nothing()
-
-    async def overdue(self, before_ms: int) -> list[OrgProject]:
-        """As OrgRecords says."""
-        late = (org_projects.c.state == "pending", org_projects.c.ticket_expires_at < before_ms)
-        async with self._database.read() as connection:
-            found = await connection.execute(select(org_projects).where(*late))
-            return [_org_project(row) for row in found]
-
-    async def projects(self, org_id: str, *, visible_to: str | None) -> list[OrgProject]:
-        """As OrgRecords says."""
-        query = (
-            select(org_projects)
-            .where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
-            .order_by(org_projects.c.created_at, org_projects.c.project_id)
-        )
-        if visible_to is not None:
-            seen = select(access_rows.c.project_id).where(
-                access_rows.c.user_id == visible_to, access_rows.c.role != 0
-            )
-            query = query.where(org_projects.c.project_id.in_(seen))
-        async with self._database.read() as connection:
-            return [_org_project(row) for row in await connection.execute(query)]
-
     async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
         """As OrgRecords says."""
         async with self._database.read() as connection:
@@ -308,31 +235,4 @@ def _org_values(org: OrgRecord) -> dict[str, object]:
         "plan": org.plan,
         "epoch": org.epoch,
         "created_at": org.created_at_ms,
-    }
-
-
-def _org_project(row: Row[Any]) -> OrgProject:
-    return OrgProject(
-        row.project_id,
-        row.org_id,
-        row.name,
-        row.region,
-        row.state,
-        row.ticket_expires_at,
-        row.created_at,
-        row.created_by,
-        row.retention_days,
-    )
-
-
-def _project_values(project: OrgProject) -> dict[str, object]:
-    return {
-        "project_id": project.project_id,
-        "org_id": project.org_id,
-        "name": project.name,
-        "region": project.region,
-        "state": project.state,
-        "ticket_expires_at": project.ticket_expires_at_ms,
-        "created_at": project.created_at_ms,
-        "created_by": project.created_by,
     }
