@@ -129,6 +129,7 @@ async def _org(process: Process) -> None:
         sso=cell.records.sso,
         secrets_dir=cell.secrets_dir,
         session_records=cell.records.sessions,
+        keys=cell.records.keys,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

@@ -36,6 +36,7 @@ from services.org.service import OrgServicer
 from services.org.sessions.core import Sessions
 from services.org.sessions.passwords import PasswordChange
 from services.org.sessions.service import SessionServicer
+from services.org.sessions.tokens import new_secret
 from services.org.signal import ChangeSignal
 from services.org.sso import build_sso
 from services.org.throttle import LoginThrottle
@@ -45,6 +46,7 @@ from services.org.webhooks import build_webhooks
 from storage.blobs.folder import BlobFolder
 from storage.records.audit.expiry import AuditExpiry
 from storage.records.audit.reading import AuditRecords
+from storage.records.keys import KeyRecords
 from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
@@ -61,6 +63,7 @@ async def build(
     records: OrgRecords,
     plans: PlanRecords,
     session_records: SessionRecords,
+    keys: KeyRecords,
     directory: OwnDirectory,
     publisher: RegistryPublisher,
     signer: RowSigner,
@@ -83,7 +86,9 @@ async def build(
 
     `secret`: the mesh's own, of which keys are derived (mesh/keyring.py).
     """
-    passwords, token_key = Passwords(), await records.token_key(TokenKey.generate())
+    # Before there may be a new token key: the secret was derived from the one of before.
+    refresh_secret = await keys.refresh_secret(new_secret)
+    passwords, token_key = Passwords(), await keys.token_key(TokenKey.generate())
     callers = Callers(region=node.region, records=records, directory=directory)
     changes = ChangeSignal()
     throttle = LoginThrottle()
@@ -94,6 +99,7 @@ async def build(
         publisher=publisher,
         signer=signer,
         token_key=token_key,
+        refresh_secret=refresh_secret,
         token_lifetime=config.token_lifetime,
         idle=config.session_idle,
     )

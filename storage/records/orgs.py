@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 
 from mesh.directory import AccessFact
 from mesh.plans import Plan, Standing
-from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row
 
@@ -156,6 +155,3 @@ class OrgRecords(Protocol):
 
     async def access(self, region: str, *, after_seq: int | None) -> AccessChanges:
         """Rows of a region's projects: all that hold, or, after a number, every change."""
-
-    async def token_key(self, fresh: TokenKey) -> TokenKey:
-        """The region's key for tokens: the newest there is, or `fresh` where there is none yet."""

@@ -14,6 +14,7 @@ from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
 from storage.records.sql_deliveries import SqlDeliveryRecords
 from storage.records.sql_exports import SqlExportRecords
+from storage.records.sql_keys import SqlKeyRecords
 from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
@@ -49,6 +50,7 @@ class Records:
         self._database = database
         self.region = database.region
         self.orgs = SqlOrgRecords(database)
+        self.keys = SqlKeyRecords(database)
         self.members = SqlMemberRecords(database)
         self.teams = SqlTeamRecords(database)
         self.projects = SqlProjectRecords(database)

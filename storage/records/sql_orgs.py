@@ -13,7 +13,6 @@ from mesh.context import act_as
 from mesh.errors import Conflict
 from mesh.permissions import org_role_name, project_role_name
 from mesh.plans import Plan
-from mesh.tokens import TokenKey
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -21,7 +20,7 @@ from storage.records.change import org_change
 from storage.records.moves.fences import departed
 from storage.records.orgs import AccessChanges, Account, Fits, Membership, OrgRecord, anyhow
 from storage.records.outbox import enqueue
-from storage.records.rows import hint_row, jwt_key_row, moved_org_row, org_row
+from storage.records.rows import hint_row, moved_org_row, org_row
 from storage.records.sql_access import read_access, refresh
 from storage.records.sql_org_projects import SqlOrgProjects
 from storage.records.sql_plans import put_plan, standing
@@ -35,7 +34,6 @@ from storage.records.tables import (
     org_projects,
     orgs,
     project_roles,
-    token_keys,
 )
 from storage.records.vouching import home_region
 
@@ -162,18 +160,6 @@ class SqlOrgRecords(SqlOrgProjects):
         async with self._database.read() as connection:
             seq, rows = await read_access(connection, region, after_seq)
             return AccessChanges(seq, rows, await read_retention(connection, region, after_seq))
-
-    async def token_key(self, fresh: TokenKey) -> TokenKey:
-        """As OrgRecords says."""
-        newest = select(token_keys.c.kid, token_keys.c.private_key).order_by(token_keys.c.created_at.desc())
-        async with self._database.write() as connection:
-            found = (await connection.execute(newest.limit(1))).one_or_none()
-            key = fresh if found is None else TokenKey.from_private_bytes(*found)
-            if found is None:
-                values = {"kid": key.kid, "private_key": key.private_bytes, "created_at": wall_ms()}
-                await connection.execute(insert(token_keys).values(values))
-            await enqueue(connection, [jwt_key_row(self._database.region, key)])
-        return key
 
 
 async def insert_account(connection: AsyncConnection, account: Account) -> None:

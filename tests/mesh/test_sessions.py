@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import delete
 
 from mesh.errors import RateLimited, Unauthenticated
 from mesh.tokens import USER, verify
@@ -14,6 +19,7 @@ from sankofa.org.v1 import org_pb2 as org
 from sankofa.org.v1 import session_pb2 as pb
 from services.org.config import OrgConfig
 from services.org.throttle import OF_AN_ACCOUNT
+from storage.records.tables import refresh_secret
 from tests.support.cells import HINTS, PASSWORD, Cells, Owner, RunningCell, bearer, reason_of, until
 from tests.support.nodes import EU, US
 
@@ -127,3 +133,20 @@ def kid_of(token: str) -> str:
 
 def sid_of(token: str) -> str:
     return str(jwt.decode(token, options={"verify_signature": False})["sid"])
+
+
+async def test_a_refresh_token_of_before_the_secret_of_its_own_is_good_after_the_upgrade(
+    cells: Cells,
+) -> None:
+    """As it was made then: an HMAC under a key that HKDF derived from the token key."""
+    owner = await signed_up(cells)
+    said = f"rt.{EU}.{sid_of(owner.token)}.0"
+    derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"sankofa refresh tokens")
+    key = derive.derive((await cells.of[EU].token_key()).private_bytes)
+    mac = base64.urlsafe_b64encode(hmac.digest(key, said.encode(), "sha256")).decode().rstrip("=")
+    async with cells.of[EU].records._database.write() as connection:
+        await connection.execute(delete(refresh_secret))
+    await cells.of[EU].restart()
+    request = pb.RefreshRequest(region=EU, refresh_token=f"{said}.{mac}")
+    tokens = await cells.of[EU].sessions().Refresh(request)
+    assert good_in(cells.of[US], tokens.token)

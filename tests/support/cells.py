@@ -179,6 +179,7 @@ class RunningCell:
             sso=self.records.sso,
             secrets_dir=self.folder / "secrets",
             session_records=self.records.sessions,
+            keys=self.records.keys,
             hints=HINTS,
             reached=self.reached,
             **shared,
@@ -241,7 +242,7 @@ class RunningCell:
         return self._channel("rest", self.region, self.port)
 
     async def token_key(self) -> TokenKey:
-        return await self.records.orgs.token_key(TokenKey.generate())
+        return await self.records.keys.token_key(TokenKey.generate())
 
     def _egress(self) -> Egress:
         egress = Egress.of(self.node, self.egress)

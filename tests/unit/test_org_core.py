@@ -91,6 +91,7 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
         publisher=registry,
         signer=signer,
         token_key=token_key,
+        refresh_secret=b"r" * 32,
         token_lifetime=timedelta(minutes=15),
         idle=timedelta(days=30),
     )

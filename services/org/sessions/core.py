@@ -48,6 +48,7 @@ class Sessions:
         publisher: RegistryPublisher,
         signer: RowSigner,
         token_key: TokenKey,
+        refresh_secret: bytes,
         token_lifetime: timedelta,
         idle: timedelta,
         clock_ms: Callable[[], int] = wall_ms,
@@ -58,7 +59,7 @@ class Sessions:
         self._publisher = publisher
         self._signer = signer
         self._token_key = token_key
-        self._refresh_tokens = RefreshTokens(region, token_key)
+        self._refresh_tokens = RefreshTokens(region, refresh_secret)
         self._token_lifetime = token_lifetime
         self._idle_ms = int(idle.total_seconds() * 1000)
         self._clock_ms = clock_ms

@@ -1,13 +1,14 @@
 """The tokens of a session; refresh tokens are `rt.<region>.<session>.<number>.<secret>`.
 
-The secret is a MAC of the rest under a key of the region, so that nothing of it is stored, a forged one is
-told from a used one, and a lost answer can be given again. The region stands in it for the shim to read.
+The last part is a MAC of the rest under a secret of the region, so that nothing of it is stored, a forged one
+is told from a used one, and a lost answer can be given again. The region stands in it for the shim to read.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
+import secrets
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -18,6 +19,7 @@ from mesh.tokens import TokenKey
 
 _KIND = "rt"
 LONGEST = 300
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,24 @@ class Shown:
     number: int
 
 
-class RefreshTokens:
-    """Those of one region. The key is derived from its token key, which never leaves the records."""
+def new_secret(token_key: TokenKey | None) -> bytes:
+    """What a region makes its refresh tokens with, from its first start on.
 
-    def __init__(self, region: str, token_key: TokenKey) -> None:
+    Until there was such a secret the tokens were made with a key derived from the region's token key
+    (HKDF-SHA256, RFC 5869): a region that has one goes on with that, so that its people stay signed in.
+    """
+    if token_key is None:
+        return secrets.token_bytes(_SECRET_BYTES)
+    derive = HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=b"sankofa refresh tokens")
+    return derive.derive(token_key.private_bytes)
+
+
+class RefreshTokens:
+    """Those of one region. `secret` never leaves its records."""
+
+    def __init__(self, region: str, secret: bytes) -> None:
         self._region = region
-        derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"sankofa refresh tokens")
-        self._key = derive.derive(token_key.private_bytes)
+        self._key = secret
 
     def make(self, session_id: str, number: int) -> str:
         """The token of this number of a session."""

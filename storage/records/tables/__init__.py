@@ -6,10 +6,11 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from storage.records.tables.accounts import account_orgs, accounts, sessions, token_keys
+from storage.records.tables.accounts import account_orgs, accounts, sessions
 from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
 from storage.records.tables.exports import audit_exports
+from storage.records.tables.keys import refresh_secret, token_keys
 from storage.records.tables.members import invitations, team_members, team_projects, teams
 from storage.records.tables.moves import (
     account_departures,
@@ -92,6 +93,7 @@ __all__ = [
     "project_audit_heads",
     "project_roles",
     "projects",
+    "refresh_secret",
     "sessions",
     "sso_identities",
     "sso_settings",

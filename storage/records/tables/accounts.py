@@ -1,8 +1,8 @@
-"""Accounts of people whose home this region is, and its keys for their tokens."""
+"""Accounts of people whose home this region is."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table
 
 from storage.records.tables.base import metadata
 
@@ -44,12 +44,3 @@ sessions = Table(
 """`generation` numbers the refresh token that is to be shown next. `forget_after` is set when a session ends:
 from then on no token of it can be valid. An account that moves to another region leaves its sessions behind.
 """
-
-token_keys = Table(
-    "token_keys",
-    metadata,
-    Column("kid", String, primary_key=True),
-    Column("private_key", LargeBinary, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)
-"""The region's own keys for signing tokens; the newest signs."""
