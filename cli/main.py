@@ -47,7 +47,10 @@ def serve(target: str, region: str | None, config: Path | None, sets: tuple[str,
 @click.option("--free-ports", is_flag=True, help="Any free ports instead of 8080 and the like.")
 @click.option("--trace-ratio", default=1.0, show_default=True, help="Share of traces that are kept.")
 @click.option(
-    "--rate-limit", default=500, show_default=True, help="Requests of a key in a minute; 0 for no limit."
+    "--rate-limit",
+    default=500,
+    show_default=True,
+    help="Requests of a key in a minute; 0 for no limit, of log-ins neither.",
 )
 @click.option(
     "--postgres",

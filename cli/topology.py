@@ -104,7 +104,8 @@ class Topology:
     ) -> Topology:
         """Chooses every port. Raises PortsTaken.
 
-        `postgres`: URL of a server for records and registry. `rate_limit`: of each key, a minute; 0 for none.
+        `postgres`: URL of a server for records and registry. `rate_limit`: of each key, a minute; 0 for none,
+        and none of log-ins either.
         """
         ports = Ports(free=free_ports)
         inner = iter(range(FIRST_INNER_PORT, FIRST_INNER_PORT + 100))
@@ -200,6 +201,7 @@ class Topology:
                 "store_url": self._database("registry") if self.postgres else sqlite,
                 "catalogue": catalogue,
                 "default_region": self.home,
+                **({} if self.rate_limit else {"lookups_per_minute": 0, "lookups_of_one_per_minute": 0}),
             },
         }
         return self._serve("registry", "registry", None, settings)
@@ -233,6 +235,7 @@ class Topology:
                 "registry_address": self.registry,
                 "trace_ratio": self.trace_ratio,
                 "rate_limit_per_minute": self.rate_limit,
+                **({} if self.rate_limit else {"lookups_per_minute": 0}),
             },
         }
         return self._serve(f"rest-{plan.region.id}", "rest", plan, settings)

@@ -53,6 +53,14 @@ class Windows:
         window = self._open[owner] = Window(next(self._numbers), now_s + self._length_s)
         return window
 
+    def take(self, owner: str, limit: int) -> float:
+        """Takes one of an owner's limit: 0.0, or, where it is used up, the seconds until it is whole."""
+        window = self.of(owner)
+        if window.used >= limit:
+            return max(self.left_s(window), 0.001)
+        window.used += 1
+        return 0.0
+
     def left_s(self, window: Window) -> float:
         """How long a window still lasts, seconds."""
         return max(0.0, window.ends_s - self._clock())

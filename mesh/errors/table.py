@@ -96,6 +96,13 @@ TABLE: dict[int, Wire] = {
             429,
             "Too many failed attempts to sign in. Please wait before the next one.",
         ),
+        (
+            "LOOKUP_THROTTLED",
+            RateLimited,
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            429,
+            "Too many log-ins within a minute. Please log in again when the time in Retry-After is over.",
+        ),
         ("SESSION_NOT_FOUND", NotFound, _MISSING, 404, "Session not found"),
         ("PERMISSION_DENIED", Forbidden, _DENIED, 403, "Permission denied"),
         ("UNAUTHORIZED_ORIGIN", Forbidden, _DENIED, 403, "Unauthorized Origin"),

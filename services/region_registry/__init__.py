@@ -1,6 +1,7 @@
 """The region registry: which region each thing belongs to, signed by the region itself.
 
-Here live what rows are taken from whom (core) and the feed of their changes.
+Here live what rows are taken from whom, the feed of their changes (core), and how often accounts may be
+looked up (lookups).
 No payloads, no names of people, no keys that could sign a row.
 """
 
@@ -17,6 +18,7 @@ from sankofa.registry.v1.registry_pb2 import Catalogue, Region, RegionStatus
 from sankofa.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
 from services.region_registry.config import RegistryConfig
 from services.region_registry.core import Registry
+from services.region_registry.lookups import LookUps
 from services.region_registry.service import RegistryService
 from storage.registry.store import RegistryStore
 
@@ -31,6 +33,7 @@ async def build(
         store=store,
         verifier=RowVerifier(node.credentials.authorities),
         catalogue=_catalogue(config),
+        lookups=LookUps(per_region=config.lookups_per_minute, per_hint=config.lookups_of_one_per_minute),
         poll_s=config.poll_ms / 1_000,
         heartbeat_s=config.heartbeat_ms / 1_000,
     )

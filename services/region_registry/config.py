@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -47,6 +47,12 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     poll_ms: int = 500
     """How often to look for rows that another registry on the same database wrote, milliseconds."""
+
+    lookups_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 6_000
+    """Look-ups of accounts by one region, in this process; the next one gets 429. 0: no limit."""
+
+    lookups_of_one_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 60
+    """Of those, of one account. 0: no limit."""
 
     heartbeat_ms: int = 3_000
     """Silence on a watch after which a heartbeat is sent, milliseconds; watchers give up after 15 s."""

@@ -18,7 +18,8 @@ from sankofa.registry.v1.registry_pb2 import (
     WatchResponse,
 )
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from storage.registry.rules import Position
+from services.region_registry.lookups import LookUps
+from storage.registry.rules import MAX_ID_BYTES, Position
 from storage.registry.store import RegistryStore
 
 _log = logging.getLogger(__name__)
@@ -36,12 +37,14 @@ class Registry:
         store: RegistryStore,
         verifier: RowVerifier,
         catalogue: Catalogue,
+        lookups: LookUps,
         poll_s: float,
         heartbeat_s: float,
     ) -> None:
         self._store = store
         self._verifier = verifier
         self._catalogue = catalogue
+        self._lookups = lookups
         self._poll_s = poll_s
         self._heartbeat_s = heartbeat_s
         self._head = Position("", 0)
@@ -66,8 +69,11 @@ class Registry:
         await self._note(position)
         return position
 
-    async def find_login_hint(self, hint: str) -> tuple[SignedRow, SignedRow] | None:
-        """The row that says where an account is, and its signer's."""
+    async def find_login_hint(self, caller_region: str, hint: str) -> tuple[SignedRow, SignedRow] | None:
+        """The row that says where an account is, and its signer's. Raises RateLimited(LOOKUP_THROTTLED)."""
+        if len(hint) > MAX_ID_BYTES:
+            return None
+        self._lookups.count(caller_region, hint)
         return await self._store.find_login_hint(hint)
 
     async def watch(self, known: Position, region: str | None) -> AsyncIterator[WatchResponse]:

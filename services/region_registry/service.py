@@ -30,8 +30,8 @@ class RegistryService(RegistryServiceServicer):
     async def FindLoginHint(
         self, request: pb.FindLoginHintRequest, context: Context
     ) -> pb.FindLoginHintResponse:
-        """Finds the home region of an account."""
-        found = await self._registry.find_login_hint(request.hint)
+        """Finds the home region of an account, so often."""
+        found = await self._registry.find_login_hint(current().caller.region, request.hint)
         return (
             pb.FindLoginHintResponse(row=found[0], signer=found[1]) if found else pb.FindLoginHintResponse()
         )

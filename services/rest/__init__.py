@@ -23,6 +23,7 @@ from services.rest.config import RestConfig
 from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
+from services.rest.lookups import LookUps
 from services.rest.rate import RateLimit
 from services.rest.responses import Cors, RequestIds
 from services.rest.rooms import managed_routes
@@ -46,6 +47,7 @@ async def build(
         query_address=config.query_address,
         registry_address=config.registry_address,
         timeout_s=config.call_timeout_s,
+        lookups=LookUps(config.lookups_per_minute),
     )
     stack.push_async_callback(cells.close)
     coalescer = Coalescer(

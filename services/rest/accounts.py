@@ -64,6 +64,7 @@ class Accounts:
     async def sign_up(self, http: HttpRequest) -> Response:
         """Creates an account in the chosen region."""
         body = await read_json(http, SignUp)
+        self._cells.count_look_up()  # it tells of an account that is there, as a log-in does not
         region = body.primary_region or self._primaries.default()
         request = SignUpRequest(
             region=region, email=body.email, password=body.password, org_name=body.org_name

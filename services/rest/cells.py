@@ -10,6 +10,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from mesh.client import GuardedChannel
+from mesh.context import origin
 from mesh.directory import Directory, RegionFact
 from mesh.errors import Conflict, CrossingRefused, Forbidden, InvalidInput, NotFound, Unavailable
 from mesh.node import Node
@@ -31,6 +32,7 @@ from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.following import FOLLOW_S, POLL_S, FollowingChannel
+from services.rest.lookups import LookUps
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -48,9 +50,11 @@ class Cells:
         query_address: str,
         registry_address: str,
         timeout_s: float,
+        lookups: LookUps,
     ) -> None:
         self._node = node
         self._timeout_s = timeout_s
+        self._lookups = lookups
         self._directory = directory
         self._rows = RowVerifier(node.credentials.authorities)
         self._channels: dict[tuple[str, str], GuardedChannel] = {}
@@ -92,7 +96,11 @@ class Cells:
         return FollowingChannel(await self._org_channel(region), self._primary_channel)
 
     async def at_home(self, hint: str, ask: Callable[[str], Awaitable[T]]) -> T | None:
-        """Asks the home region of an account, the new one where it is moving; None for no such account."""
+        """Asks the home region of an account, the new one where it is moving; None for no such account.
+
+        Raises RateLimited(LOOKUP_THROTTLED), and what `ask` does.
+        """
+        self.count_look_up()
         deadline = asyncio.get_running_loop().time() + FOLLOW_S
         while (home := await self.home_of(hint)) is not None:
             try:
@@ -103,6 +111,10 @@ class Cells:
                     raise
             await asyncio.sleep(POLL_S)
         return None
+
+    def count_look_up(self) -> None:
+        """Whoever asks is about to learn whether an e-mail has an account. Raises RateLimited."""
+        self._lookups.count(origin().address)
 
     async def plans(self, region: str) -> PlanServiceStub:
         """Plans of a region's organisations. Raises like `_channel`."""

@@ -65,6 +65,10 @@ class RestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Ingestion requests of one key, in all REST processes of the region together, and of one address without
     a key, in this process; the next one gets 429. 0: no limit."""
 
+    lookups_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 120
+    """Log-ins from one address, in this process, whose accounts are looked up; the next one gets 429. 0: no
+    limit."""
+
     max_frame_bytes: int = 4 * 1024 * 1024
     """Bodies coalesced into one frame; a larger request travels alone."""
 

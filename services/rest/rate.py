@@ -105,7 +105,7 @@ class RateLimit:
 
     def check_address(self, address: str) -> None:
         """Counts a request without a key, in this process only: it reaches no other. Raises RateLimited."""
-        window = self._addresses.of(_network(address))
+        window = self._addresses.of(network_of(address))
         if window.used >= self._limit:
             self._refused += 1
             raise RateLimited(retry_after_s=max(1, math.ceil(self._addresses.left_s(window))))
@@ -215,6 +215,6 @@ class RateLimit:
         budget.waiting.clear()
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 one: whoever has one of those has all of it."""
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

@@ -71,13 +71,19 @@ class RunningRegistry:
     def __init__(self, pki: Path, folder: Path) -> None:
         self.pki, self.folder, self.port = pki, folder, 0
         self.catalogue: tuple[CatalogueRegion, ...] = ()
+        self.limits: dict[str, int] = {}
+        """Of look-ups, where they are not the usual ones."""
         self.store: RegistryStore
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
         url = f"sqlite+aiosqlite:///{self.folder}/registry.db"
         config = RegistryConfig(
-            store_url=url, catalogue=self.catalogue, default_region=self.catalogue[0].id, poll_ms=20
+            store_url=url,
+            catalogue=self.catalogue,
+            default_region=self.catalogue[0].id,
+            poll_ms=20,
+            **self.limits,
         )
         node = make_node(self.pki, region=GLOBAL, role="registry").node
         self.store = await RegistryStore.open(url)

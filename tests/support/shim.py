@@ -157,6 +157,7 @@ async def start_shim(
         "max_inflight_requests": 10,
         "trace_ratio": 0.0,
         "rate_limit_per_minute": 0,
+        "lookups_per_minute": 0,
     }
     config = RestConfig(
         cell_address=cell_address,

@@ -36,6 +36,17 @@ def test_a_window_begins_with_the_first_request_and_ends_a_minute_later() -> Non
     assert windows.of("a") is not first
 
 
+def test_a_limit_is_taken_of_to_the_last_and_is_whole_again_when_its_window_ends() -> None:
+    clock = Clock()
+    windows = Windows(60, clock=clock)
+    assert [windows.take("a", 2) for _ in range(3)] == [0.0, 0.0, 60.0]
+    assert windows.take("b", 2) == 0.0
+    clock.now_s += 59.5
+    assert windows.take("a", 2) == 0.5
+    clock.now_s += 0.5
+    assert windows.take("a", 2) == 0.0
+
+
 def test_windows_that_ended_are_forgotten_and_no_more_are_kept_than_may_be() -> None:
     clock = Clock()
     windows = Windows(60, clock=clock, most=10)

@@ -44,7 +44,7 @@ AREA: Final = Area(
                 "Create an account and its organisation",
                 _SESSION,
                 security=OPEN,
-                errors=(400, 409, 503),
+                errors=(400, 409, 429, 503),
                 status=201,
                 body=Body(
                     an_object(

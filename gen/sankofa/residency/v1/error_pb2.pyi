@@ -52,6 +52,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_SESSION_ENDED: _ClassVar[ErrorReason]
     ERROR_REASON_LOGIN_THROTTLED: _ClassVar[ErrorReason]
     ERROR_REASON_SESSION_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_LOOKUP_THROTTLED: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_PROJECT_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_ORG_NOT_FOUND: _ClassVar[ErrorReason]
@@ -140,6 +141,7 @@ ERROR_REASON_ACCESS_STALE: ErrorReason
 ERROR_REASON_SESSION_ENDED: ErrorReason
 ERROR_REASON_LOGIN_THROTTLED: ErrorReason
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason
+ERROR_REASON_LOOKUP_THROTTLED: ErrorReason
 ERROR_REASON_NOT_FOUND: ErrorReason
 ERROR_REASON_PROJECT_NOT_FOUND: ErrorReason
 ERROR_REASON_ORG_NOT_FOUND: ErrorReason
