@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from mesh.egress import Egress
+from mesh.exports.links import Links
 from mesh.hints import LoginHints
 from mesh.mail import Mailer
 from mesh.node import Node
@@ -17,6 +18,7 @@ from mesh.server import Service
 from mesh.signing import RowSigner
 from mesh.tasks import background
 from mesh.tokens import TokenKey
+from mesh.webhooks import WayOut
 from sankofa.org.v1 import account_pb2, org_pb2, session_pb2
 from sankofa.org.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
@@ -168,11 +170,8 @@ async def build(
     webhooks = build_webhooks(
         stack=stack,
         callers=callers,
-        records=deliveries.webhooks,
-        cursors=deliveries.cursors,
-        egress=egress,
-        secret=secret,
-        every_s=config.webhook_look_s,
+        deliveries=deliveries,
+        way=WayOut(egress, secret, config.webhook_look_s),
     )
     audit = build_audit(
         stack=stack,
@@ -182,12 +181,11 @@ async def build(
         expiry_every_s=config.audit_expiry_every_s,
     )
     exports = build_exports(
-        region=node.region,
         stack=stack,
         callers=callers,
-        records=deliveries.exports,
+        deliveries=deliveries,
         files=files,
-        secret=secret,
+        links=Links(secret, node.region),
         every_s=config.export_look_s,
     )
     return [

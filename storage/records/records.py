@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.records.audit.expiry import SqlAuditExpiry
-from storage.records.audit.reading import SqlAuditRecords
+from storage.records.audit.reading import Log, SqlAuditRecords
 from storage.records.budgets import SqlBudgetRecords
 from storage.records.engine import Database
 from storage.records.moves.accounts import Accounts
@@ -36,11 +36,20 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What of the audit log goes out, and how far that is."""
+    """What of the audit logs of organisations, or of projects, goes out, and how far that is."""
 
     webhooks: SqlWebhookRecords
     cursors: SqlDeliveryRecords
     exports: SqlExportRecords
+
+    @classmethod
+    def of(cls, database: Database, log: Log) -> Deliveries:
+        """Of one kind of log."""
+        return cls(
+            SqlWebhookRecords(database, log),
+            SqlDeliveryRecords(database, log),
+            SqlExportRecords(database, log),
+        )
 
 
 class Records:
@@ -61,9 +70,8 @@ class Records:
         self.budgets = SqlBudgetRecords(database)
         self.sessions = SqlSessionRecords(database)
         self.outbox = SqlOutbox(database)
-        self.deliveries = Deliveries(
-            SqlWebhookRecords(database), SqlDeliveryRecords(database), SqlExportRecords(database)
-        )
+        self.deliveries = Deliveries.of(database, Log.ORG)
+        self.project_deliveries = Deliveries.of(database, Log.PROJECT)
         self.moves = Moves(Departures(database), Arrivals(database), Accounts(database))
 
     @classmethod

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 
 from mesh.errors import Conflict
+from mesh.exports.records import Export
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.audit.chain import AuditRow
-from storage.records.audit.stored import org_row
-from storage.records.change import org_change
+from storage.records.audit.reading import Log
 from storage.records.engine import Database
-from storage.records.exports import Export
-from storage.records.tables import audit_exports, fences, org_audit
+from storage.records.outgoing import OUTGOING, Conditions
 
-_exports, _log = audit_exports.c, org_audit.c
 _RESOURCE: Final = "audit_export"
 _LISTED_AT_MOST: Final = 100
 
 
 class SqlExportRecords:
-    """The exports of this region's organisations."""
+    """The exports of the logs of this region's organisations, or of its projects."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: Log) -> None:
         self._database = database
+        self._of = OUTGOING[log]
+        self._exports = self._of.exports
 
     async def add(self, export: Export, *, most_pending: int) -> None:
         """As ExportRecords says."""
-        async with org_change(self._database, export.org_id) as change:
-            pending = (_exports.org_id == export.org_id, _exports.state == "pending")
-            count = select(func.count()).select_from(audit_exports).where(*pending)
+        async with self._of.change(self._database, export.scope) as change:
+            pending = (self._of.whose(self._exports) == export.scope, self._exports.c.state == "pending")
+            count = select(func.count()).select_from(self._exports).where(*pending)
             if (await change.connection.execute(count)).scalar_one() >= most_pending:
                 raise Conflict(
                     ErrorReason.ERROR_REASON_TOO_MANY,
                     detail=f"{most_pending} exports are being made, wait until one is ready",
                 )
             values = {
-                "org_id": export.org_id,
+                self._of.scope: export.scope,
                 "export_id": export.export_id,
                 "state": export.state,
                 "created_by": export.created_by,
@@ -45,7 +45,7 @@ class SqlExportRecords:
                 "since": export.since_ms,
                 "until": export.until_ms,
             }
-            await change.connection.execute(insert(audit_exports).values(values))
+            await change.connection.execute(insert(self._exports).values(values))
             change.note(
                 "audit.exported",
                 _RESOURCE,
@@ -53,23 +53,23 @@ class SqlExportRecords:
                 after={"since": export.since_ms, "until": export.until_ms},
             )
 
-    async def every(self, org_id: str) -> list[Export]:
+    async def every(self, scope: str) -> list[Export]:
         """As ExportRecords says."""
-        newest = (_exports.created_at.desc(), _exports.export_id)
-        query = select(audit_exports).where(_exports.org_id == org_id).order_by(*newest)
+        newest = (self._exports.c.created_at.desc(), self._exports.c.export_id)
+        query = select(self._exports).where(self._of.whose(self._exports) == scope).order_by(*newest)
         async with self._database.read() as connection:
-            return [_export(row) for row in await connection.execute(query.limit(_LISTED_AT_MOST))]
+            return [self._export(row) for row in await connection.execute(query.limit(_LISTED_AT_MOST))]
 
-    async def one(self, org_id: str, export_id: str) -> Export | None:
+    async def one(self, scope: str, export_id: str) -> Export | None:
         """As ExportRecords says."""
-        query = select(audit_exports).where(_exports.org_id == org_id, _exports.export_id == export_id)
+        query = select(self._exports).where(*self._is(scope, export_id))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _export(row)
+        return None if row is None else self._export(row)
 
     async def fetched(self, export: Export) -> None:
         """As ExportRecords says."""
-        async with org_change(self._database, export.org_id) as change:
+        async with self._of.change(self._database, export.scope) as change:
             change.note(
                 "audit.export.downloaded",
                 _RESOURCE,
@@ -79,56 +79,61 @@ class SqlExportRecords:
 
     async def pending(self) -> list[Export]:
         """As ExportRecords says."""
-        query = select(audit_exports).where(_exports.state == "pending", ~_leaving())
+        query = select(self._exports).where(
+            self._exports.c.state == "pending", ~self._of.leaving(self._exports)
+        )
         async with self._database.read() as connection:
-            found = await connection.execute(query.order_by(_exports.created_at))
-            return [_export(row) for row in found]
+            found = await connection.execute(query.order_by(self._exports.c.created_at))
+            return [self._export(row) for row in found]
 
     async def rows(self, export: Export, *, after_seq: int, limit: int) -> list[AuditRow]:
         """As ExportRecords says."""
-        times = (_log.at >= export.since_ms, _log.at < export.until_ms)
-        query = select(org_audit).where(_log.org_id == export.org_id, _log.seq > after_seq, *times)
+        rows = self._of.rows
+        times = (rows.c.at >= export.since_ms, rows.c.at < export.until_ms)
+        query = select(rows).where(self._of.whose(rows) == export.scope, rows.c.seq > after_seq, *times)
         async with self._database.read() as connection:
-            return [org_row(row) for row in await connection.execute(query.order_by(_log.seq).limit(limit))]
+            found = await connection.execute(query.order_by(rows.c.seq).limit(limit))
+            return [self._of.read(row) for row in found]
 
     async def ready(self, export: Export, *, rows: int, size: int, now_ms: int) -> None:
         """As ExportRecords says."""
-        this = (_exports.org_id == export.org_id, _exports.export_id == export.export_id)
+        this = self._is(export.scope, export.export_id)
         values = {"state": "ready", "rows": rows, "bytes": size, "ready_at": now_ms}
         async with self._database.write() as connection:
-            await connection.execute(update(audit_exports).where(*this).values(values))
+            await connection.execute(update(self._exports).where(*this).values(values))
 
     async def expire(self, ready_before_ms: int) -> None:
         """As ExportRecords says."""
-        over = (_exports.state == "ready", _exports.ready_at < ready_before_ms, ~_leaving())
+        over = (
+            self._exports.c.state == "ready",
+            self._exports.c.ready_at < ready_before_ms,
+            ~self._of.leaving(self._exports),
+        )
         async with self._database.read() as connection:
             if not await connection.scalar(select(exists().where(*over))):
                 return  # mostly: nothing is written each time it looks
         async with self._database.write() as connection:
-            await connection.execute(update(audit_exports).where(*over).values(state="expired"))
+            await connection.execute(update(self._exports).where(*over).values(state="expired"))
 
     async def with_files(self) -> set[str]:
         """As ExportRecords says."""
-        query = select(_exports.export_id).where(_exports.state == "ready")
+        query = select(self._exports.c.export_id).where(self._exports.c.state == "ready")
         async with self._database.read() as connection:
             return set(await connection.scalars(query))
 
+    def _is(self, scope: str, export_id: str) -> Conditions:
+        return self._of.whose(self._exports) == scope, self._exports.c.export_id == export_id
 
-def _leaving() -> ColumnElement[bool]:
-    """What is on its way to another region is made there."""
-    return exists().where(fences.c.subject == _exports.org_id)
-
-
-def _export(row: Row[Any]) -> Export:
-    return Export(
-        row.org_id,
-        row.export_id,
-        row.state,
-        row.created_by,
-        row.created_at,
-        row.since,
-        row.until,
-        row.rows,
-        row.bytes,
-        row.ready_at,
-    )
+    def _export(self, row: Row[Any]) -> Export:
+        return Export(
+            row._mapping[self._of.scope],
+            row.export_id,
+            row.state,
+            row.created_by,
+            row.created_at,
+            row.since,
+            row.until,
+            row.rows,
+            row.bytes,
+            row.ready_at,
+        )

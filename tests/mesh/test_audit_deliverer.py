@@ -12,17 +12,19 @@ import pytest
 
 from mesh.context import Actor, Origin, act_as
 from mesh.egress import Egress, EgressConfig
+from mesh.exports.records import Export
 from mesh.keyring import Keyring
-from services.org.webhooks.deliverer import Deliverer
-from services.org.webhooks.patience import GIVE_UP_AFTER_MS, LONGEST_WAIT_MS
-from services.org.webhooks.sending import SECRET_USE, Sender
-from services.org.webhooks.signing import delivery_id, new_secret
+from mesh.webhooks.deliverer import Deliverer
+from mesh.webhooks.patience import GIVE_UP_AFTER_MS, LONGEST_WAIT_MS
+from mesh.webhooks.payload import Payload
+from mesh.webhooks.records import Webhook
+from mesh.webhooks.sending import SECRET_USE, Sender
+from mesh.webhooks.signing import delivery_id, new_secret
+from storage.records.audit.public import row_json
 from storage.records.change import org_change
 from storage.records.engine import Database
-from storage.records.exports import Export
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
-from storage.records.webhooks import Webhook
 from tests.support.audit_sending import Taker, deliveries_of
 from tests.support.cells import until
 from tests.support.nodes import EU, make_node
@@ -76,7 +78,13 @@ class Bench:
         """A deliverer at work; left, it is gone as after a kill: nothing of it is finished."""
         sender = Sender(egress=self.egress, keyring=RING)
         cursors = self.records.deliveries.cursors
-        deliverer = Deliverer(records=cursors, sender=sender, every_s=LOOK_S, clock_ms=lambda: self.now_ms)
+        deliverer = Deliverer(
+            records=cursors,
+            sender=sender,
+            payload=Payload("org_id", row_json),
+            every_s=LOOK_S,
+            clock_ms=lambda: self.now_ms,
+        )
         task = asyncio.create_task(deliverer.run())
         try:
             yield

@@ -11,15 +11,15 @@ import pytest
 
 from mesh.context import Actor, Origin, act_as
 from mesh.errors import SankofaError
+from mesh.exports import exporter
+from mesh.exports.links import LIFETIME, Links
+from mesh.exports.records import Export
 from sankofa.org.v1 import export_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole
 from services.org.config import OrgConfig
-from services.org.exports import exporter
-from services.org.exports.links import LIFETIME, Links
-from services.org.exports.table import COLUMNS
+from storage.records.audit.table import ORG_COLUMNS
 from storage.records.change import org_change
 from storage.records.engine import Database
-from storage.records.exports import Export
 from tests.support.cells import SECRET, Cells, Owner, RunningCell, reason_of, until
 from tests.support.nodes import EU, US
 
@@ -97,7 +97,7 @@ async def test_an_export_is_the_log_row_by_row_and_runs_nothing_in_a_spreadsheet
     text = b"".join(pieces).decode()
     assert got.export.bytes == len(text.encode())
     head, *rows = csv.reader(io.StringIO(text, newline=""))
-    assert tuple(head) == COLUMNS and len(rows) == got.export.rows
+    assert tuple(head) == ORG_COLUMNS and len(rows) == got.export.rows
     ours = [dict(zip(head, row, strict=True)) for row in rows if row[head.index("action")] == "test"]
     assert [int(row["resource_id"]) for row in ours] == list(range(2 * exporter.ROWS_A_PAGE + 1))
     assert ours[1]["after"] == '{"n":1}' and ours[1]["before"] == ""

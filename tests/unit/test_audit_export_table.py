@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.org.exports.table import harmless
+from storage.records.audit.table import harmless
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,67 @@
 """Exports of an organisation's audit log: ordered, made in the background, fetched by a signed link.
 
-What lives here: AuditExportService, the CSV, and the exporter, which makes what was ordered and deletes what
-is over. What does not: the log.
+What lives here: who may. What does not: how files are made (mesh/exports), what is in them
+(storage/records/audit/table.py), and the log.
 """
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from mesh.exports import start_exports
+from mesh.exports.links import Links
+from mesh.permissions import OrgAction
+from mesh.plans import Feature, require_feature
 from mesh.server import Service
-from mesh.tasks import background
 from sankofa.org.v1 import export_pb2
 from sankofa.org.v1.export_pb2_grpc import add_AuditExportServiceServicer_to_server
 from services.org.callers import Callers
-from services.org.exports.core import Exports
-from services.org.exports.exporter import Exporter
-from services.org.exports.links import Links
-from services.org.exports.service import AuditExportServicer
 from storage.blobs.folder import BlobFolder
-from storage.records.exports import ExportRecords
+from storage.records.audit.table import ORG_COLUMNS, Csv
+from storage.records.records import Deliveries
+
+
+class Admins:
+    """An ExportGate: asked of the records at each request."""
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+
+    async def orders(self, token: str | None, scope: str) -> str:
+        """As ExportGate says."""
+        member = await self._callers.member(token, scope, OrgAction.EXPORT_AUDIT)
+        require_feature(member.org.plan, Feature.AUDIT_CSV)
+        return member.user_id
+
+    async def sees(self, token: str | None, scope: str) -> str:
+        """As ExportGate says."""
+        return (await self._callers.member(token, scope, OrgAction.EXPORT_AUDIT)).user_id
+
+    async def still_sees(self, user_id: str, scope: str) -> str:
+        """As ExportGate says."""
+        return (await self._callers.member_by_id(user_id, scope, OrgAction.EXPORT_AUDIT)).user_id
 
 
 def build_exports(
     *,
-    region: str,
     stack: AsyncExitStack,
     callers: Callers,
-    records: ExportRecords,
+    deliveries: Deliveries,
     files: BlobFolder,
-    secret: bytes,
+    links: Links,
     every_s: float,
 ) -> Service:
-    """Wires the service and starts the exporter. `secret`: what the key of the links is derived from."""
-    exporter = Exporter(records=records, files=files, every_s=every_s)
-    background(exporter.run(), name="audit exports", stack=stack)
-    exports = Exports(
-        callers=callers, records=records, files=files, exporter=exporter, links=Links(secret, region)
+    """Wires the service and starts the exporter."""
+    handlers = start_exports(
+        stack=stack,
+        gate=Admins(callers),
+        records=deliveries.exports,
+        files=files,
+        form=Csv(ORG_COLUMNS),
+        links=links,
+        every_s=every_s,
+        messages=export_pb2,
+        whose="org_id",
     )
-    return Service(
-        add_AuditExportServiceServicer_to_server,
-        AuditExportServicer(exports=exports),
-        export_pb2.DESCRIPTOR.services_by_name["AuditExportService"],
-    )
+    descriptor = export_pb2.DESCRIPTOR.services_by_name["AuditExportService"]
+    return Service(add_AuditExportServiceServicer_to_server, handlers, descriptor)

@@ -1,44 +1,47 @@
 """Audit webhooks: what an organisation's log says, sent to addresses that its Owners set.
 
-What lives here: WebhookService, and the deliverer, which follows the log with a cursor for each webhook. What
-does not: the log, and the way out of the mesh (mesh/egress).
+What lives here: who may. What does not: how rows are sent (mesh/webhooks), the log, and the way out of the
+mesh (mesh/egress).
 """
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from mesh.egress import Egress
-from mesh.keyring import Keyring
+from mesh.permissions import OrgAction
 from mesh.server import Service
-from mesh.tasks import background
+from mesh.webhooks import WayOut, start_webhooks
+from mesh.webhooks.payload import Payload
 from sankofa.org.v1 import webhook_pb2
 from sankofa.org.v1.webhook_pb2_grpc import add_WebhookServiceServicer_to_server
 from services.org.callers import Callers
-from services.org.webhooks.core import Webhooks
-from services.org.webhooks.deliverer import Deliverer
-from services.org.webhooks.sending import SECRET_USE, Sender
-from services.org.webhooks.service import WebhookServicer
-from storage.records.webhooks import DeliveryRecords, WebhookRecords
+from storage.records.audit.public import row_json
+from storage.records.records import Deliveries
+
+
+class Owners:
+    """A WebhookGate: asked of the records at each request, whatever is changed."""
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+
+    async def manager(self, token: str | None, scope: str, *, mutation: bool) -> None:
+        """As WebhookGate says."""
+        await self._callers.member(token, scope, OrgAction.MANAGE_WEBHOOKS)
 
 
 def build_webhooks(
-    *,
-    stack: AsyncExitStack,
-    callers: Callers,
-    records: WebhookRecords,
-    cursors: DeliveryRecords,
-    egress: Egress,
-    secret: bytes,
-    every_s: float,
+    *, stack: AsyncExitStack, callers: Callers, deliveries: Deliveries, way: WayOut
 ) -> Service:
-    """Wires the service and starts the deliverer. `secret`: what the keyring derives its keys from."""
-    sender = Sender(egress=egress, keyring=Keyring(secret, SECRET_USE))
-    deliverer = Deliverer(records=cursors, sender=sender, every_s=every_s)
-    background(deliverer.run(), name="audit webhooks", stack=stack)
-    webhooks = Webhooks(callers=callers, records=records, sender=sender)
-    return Service(
-        add_WebhookServiceServicer_to_server,
-        WebhookServicer(webhooks=webhooks),
-        webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+    """Wires the service and starts the deliverer."""
+    handlers = start_webhooks(
+        stack=stack,
+        gate=Owners(callers),
+        records=deliveries.webhooks,
+        cursors=deliveries.cursors,
+        payload=Payload("org_id", row_json),
+        way=way,
+        messages=webhook_pb2,
     )
+    descriptor = webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"]
+    return Service(add_WebhookServiceServicer_to_server, handlers, descriptor)

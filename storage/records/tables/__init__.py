@@ -9,7 +9,7 @@ from sqlalchemy import Table
 from storage.records.tables.accounts import account_orgs, accounts, sessions
 from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
 from storage.records.tables.base import metadata, store
-from storage.records.tables.exports import audit_exports
+from storage.records.tables.exports import audit_exports, project_exports
 from storage.records.tables.keys import refresh_secret, token_keys
 from storage.records.tables.members import invitations, team_members, team_projects, teams
 from storage.records.tables.moves import (
@@ -33,7 +33,12 @@ from storage.records.tables.outbox import outbox
 from storage.records.tables.plans import event_budgets, plan_changes, usage
 from storage.records.tables.projects import api_keys, projects
 from storage.records.tables.sso import sso_identities, sso_settings, sso_sign_ins
-from storage.records.tables.webhooks import audit_dead_letters, audit_webhooks
+from storage.records.tables.webhooks import (
+    audit_dead_letters,
+    audit_webhooks,
+    project_dead_letters,
+    project_webhooks,
+)
 
 ORG_TABLES: Final[tuple[Table, ...]] = (
     orgs,
@@ -91,7 +96,10 @@ __all__ = [
     "plan_changes",
     "project_audit",
     "project_audit_heads",
+    "project_dead_letters",
+    "project_exports",
     "project_roles",
+    "project_webhooks",
     "projects",
     "refresh_secret",
     "sessions",

@@ -1,4 +1,4 @@
-"""Orders to export an organisation's audit log. The files are in the region's blobs."""
+"""Orders to export the audit log of an organisation or of a project. The files are in the region's blobs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, S
 
 from storage.records.tables.base import metadata
 
-audit_exports = Table(
-    "audit_exports",
-    metadata,
-    Column("org_id", String, ForeignKey("orgs.org_id"), primary_key=True),
-    Column("export_id", String, primary_key=True),
-    Column("state", String, nullable=False),
-    Column("created_by", String, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
-    Column("rows", BigInteger, nullable=False, server_default="0"),
-    Column("bytes", BigInteger, nullable=False, server_default="0"),
-    Column("ready_at", BigInteger, nullable=False, server_default="0"),
-    CheckConstraint("state IN ('pending', 'ready', 'expired')", name="audit_exports_state"),
-    Index("audit_exports_by_state", "state", "created_at"),
-)
+
+def _exports(name: str, scope: str, owner: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column(scope, String, ForeignKey(owner), primary_key=True),
+        Column("export_id", String, primary_key=True),
+        Column("state", String, nullable=False),
+        Column("created_by", String, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("since", BigInteger, nullable=False),
+        Column("until", BigInteger, nullable=False),
+        Column("rows", BigInteger, nullable=False, server_default="0"),
+        Column("bytes", BigInteger, nullable=False, server_default="0"),
+        Column("ready_at", BigInteger, nullable=False, server_default="0"),
+        CheckConstraint("state IN ('pending', 'ready', 'expired')", name=f"{name}_state"),
+        Index(f"{name}_by_state", "state", "created_at"),
+    )
+
+
+audit_exports = _exports("audit_exports", "org_id", "orgs.org_id")
+project_exports = _exports("project_exports", "project_id", "projects.project_id")

@@ -10,8 +10,8 @@ from typing import Final
 from mesh.egress import Egress
 from mesh.errors import SankofaError
 from mesh.keyring import Keyring, SealBroken
-from services.org.webhooks.signing import DELIVERY_ID, SIGNATURE, signature
-from storage.records.webhooks import Webhook
+from mesh.webhooks.records import Webhook
+from mesh.webhooks.signing import DELIVERY_ID, SIGNATURE, signature
 
 PURPOSE: Final = "egress/audit-webhook"
 TIMEOUT_S: Final = 10.0

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from mesh.clock import wall_ms
 from mesh.errors import SankofaError
-from services.org.exports import table
-from storage.blobs.folder import BlobFolder
-from storage.records.exports import Export, ExportRecords
+from mesh.exports.records import Export, FileRecords, Files
+from mesh.numbered import R
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +22,34 @@ KEPT: Final = timedelta(days=1)
 ROWS_A_PAGE: Final = 500
 
 
-class Exporter:
-    """One per region: looks every `every_s` seconds, or when it is told to."""
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Form(Protocol[T_contra]):
+    """How a file is written."""
+
+    def header(self) -> str:
+        """What it begins with."""
+
+    def lines(self, rows: Sequence[T_contra]) -> str:
+        """Some rows."""
+
+
+class Exporter(Generic[R]):
+    """One per region and kind of log: looks every `every_s` seconds, or when it is told to."""
 
     def __init__(
         self,
         *,
-        records: ExportRecords,
-        files: BlobFolder,
+        records: FileRecords[R],
+        files: Files,
+        form: Form[R],
         every_s: float,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._files = files
+        self._form = form
         self._every_s = every_s
         self._clock_ms = clock_ms
         self._ordered = asyncio.Event()
@@ -73,10 +87,10 @@ class Exporter:
 
         async def texts() -> AsyncIterator[str]:
             nonlocal written
-            yield table.header()
+            yield self._form.header()
             after = 0
             while page := await self._records.rows(export, after_seq=after, limit=ROWS_A_PAGE):
-                yield table.lines(page)
+                yield self._form.lines(page)
                 after, written = page[-1].seq, written + len(page)
 
         size = await self._files.write(export.export_id, texts())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage.records.webhooks import Failure, Webhook
+from mesh.webhooks.records import Failure, Webhook
 
 FIRST_WAIT_MS: Final = 5_000
 LONGEST_WAIT_MS: Final = 3_600_000

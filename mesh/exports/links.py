@@ -28,13 +28,13 @@ class Links:
     def __init__(self, secret: bytes, region: str) -> None:
         self._keyring = Keyring(secret, f"audit export link {region}")
 
-    def make(self, org_id: str, export_id: str, user_id: str, now_ms: int) -> Link:
+    def make(self, scope: str, export_id: str, user_id: str, now_ms: int) -> Link:
         """A link from now on."""
         expires_ms = now_ms + int(LIFETIME.total_seconds() * 1000)
-        return Link(expires_ms, user_id, self._keyring.sign(org_id, export_id, user_id, str(expires_ms)))
+        return Link(expires_ms, user_id, self._keyring.sign(scope, export_id, user_id, str(expires_ms)))
 
-    def check(self, link: Link, org_id: str, export_id: str, now_ms: int) -> None:
+    def check(self, link: Link, scope: str, export_id: str, now_ms: int) -> None:
         """Raises Forbidden(LINK_INVALID) for one that is over, was changed, or is for another file."""
-        parts = (org_id, export_id, link.user_id, str(link.expires_ms))
+        parts = (scope, export_id, link.user_id, str(link.expires_ms))
         if not self._keyring.signed(link.signature, *parts) or link.expires_ms <= now_ms:
             raise Forbidden(ErrorReason.ERROR_REASON_LINK_INVALID)

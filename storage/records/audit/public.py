@@ -1,4 +1,4 @@
-"""A row of the audit log as the public JSON of webhooks has it."""
+"""A row of an audit log as the public JSON of webhooks has it."""
 
 from __future__ import annotations
 

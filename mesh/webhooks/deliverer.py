@@ -9,31 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Generic
 
 from mesh.clock import wall_ms
 from mesh.errors import SankofaError
-from services.org.webhooks.patience import after_failure, given_up_before
-from services.org.webhooks.payload import row_body
-from services.org.webhooks.sending import Sender
-from services.org.webhooks.signing import delivery_id
-from storage.records.webhooks import DeliveryRecords, Waiting, Webhook
+from mesh.numbered import R
+from mesh.webhooks.patience import after_failure, given_up_before
+from mesh.webhooks.payload import Payload
+from mesh.webhooks.records import DeliveryRecords, Waiting, Webhook
+from mesh.webhooks.sending import Sender
+from mesh.webhooks.signing import delivery_id
 
 log = logging.getLogger(__name__)
 
 
-class Deliverer:
-    """One per region: looks every `every_s` seconds for webhooks with something to send."""
+class Deliverer(Generic[R]):
+    """One per region and kind of log: looks every `every_s` seconds for webhooks with something to send."""
 
     def __init__(
         self,
         *,
-        records: DeliveryRecords,
+        records: DeliveryRecords[R],
         sender: Sender,
+        payload: Payload[R],
         every_s: float,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._sender = sender
+        self._payload = payload
         self._every_s = every_s
         self._clock_ms = clock_ms
         self._busy: set[tuple[str, str]] = set()
@@ -43,7 +47,7 @@ class Deliverer:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 for webhook in await self._due():
-                    place = (webhook.org_id, webhook.webhook_id)
+                    place = (webhook.scope, webhook.webhook_id)
                     if place not in self._busy:
                         self._busy.add(place)
                         tasks.create_task(self._work_off(*place))
@@ -56,21 +60,21 @@ class Deliverer:
             log.warning("audit webhooks: the records do not answer: %s", error.public_text)
             return []
 
-    async def _work_off(self, org_id: str, webhook_id: str) -> None:
+    async def _work_off(self, scope: str, webhook_id: str) -> None:
         """Sends until nothing waits, an attempt fails, or the webhook is paused, gone or moving."""
         try:
-            while waiting := await self._records.waiting(org_id, webhook_id, self._clock_ms()):
+            while waiting := await self._records.waiting(scope, webhook_id, self._clock_ms()):
                 if not await self._deliver(waiting):
                     return
         except SankofaError as error:
             log.info("audit webhook %s waits: %s", webhook_id, error.public_text)
         finally:
-            self._busy.discard((org_id, webhook_id))
+            self._busy.discard((scope, webhook_id))
 
-    async def _deliver(self, waiting: Waiting) -> bool:
+    async def _deliver(self, waiting: Waiting[R]) -> bool:
         webhook, row = waiting.webhook, waiting.row
         delivery = delivery_id(webhook.webhook_id, row.seq)
-        body = row_body(delivery, webhook.org_id, row)
+        body = self._payload.row(delivery, webhook.scope, row)
         outcome = await self._sender.send(webhook, delivery, body, rows=1)
         now_ms = self._clock_ms()
         if outcome.taken:
