@@ -64,6 +64,7 @@ async def _ingest(process: Process) -> None:
         stack=stack,
         records=cell.records.projects,
         audit_records=cell.records.audit,
+        api_tokens=cell.records.api_tokens,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

@@ -1,4 +1,4 @@
-"""What a user may do in a project of this region, decided from the local directory alone."""
+"""What a user or an API token may do in a project of this region, decided from the local directory alone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mesh.api_tokens import actor_of, hash_of, is_api_token
 from mesh.context import act_as
 from mesh.directory import Directory
 from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
-from mesh.permissions import ProjectAction, require
+from mesh.permissions import ProjectAction, require, require_for_token
 from mesh.tokens import Claims, verify_person
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -17,7 +18,10 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user whose token and role in one project have been checked."""
+    """A user whose token and role in one project have been checked.
+
+    Of an API token: `user_id` is token/tok_…, and it has no home region.
+    """
 
     user_id: str
     home_region: str
@@ -27,12 +31,14 @@ class Principal:
 def authorise(
     directory: Directory, token: str | None, project_id: str, action: ProjectAction, *, mutation: bool
 ) -> Principal:
-    """The user behind a token, if their role in the project permits the action.
+    """The user or the API token behind a bearer token, if their role in the project permits the action.
 
     Raises Unauthenticated (no or bad token, or one of a region that may not vouch for this user), NotFound
     (no such project here), Forbidden (role), Unavailable (the rows are past their lease: a mutation is not
     decided on them, and that a row is missing from them says nothing).
     """
+    if is_api_token(token):
+        return _authorise_token(directory, token, project_id, action)
     project = directory.project(project_id)
     claims = verify_person(token, directory=directory, org_id=project.org_id if project else None)
     if project is None:
@@ -49,6 +55,21 @@ def authorise(
     require(action, fact.role)
     act_as(claims.subject)
     return Principal(claims.subject, fact.home_region, fact.role)
+
+
+def _authorise_token(directory: Directory, token: str, project_id: str, action: ProjectAction) -> Principal:
+    """An API token is the project's own: no other region has a say in it, so no lease can run out."""
+    fact = directory.api_token(hash_of(token))
+    if fact is None:
+        raise Unauthenticated
+    if directory.project(project_id) is None:
+        raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+    if fact.project_id != project_id:
+        raise Forbidden(detail="the API token is another project's")
+    require(action, fact.role)
+    require_for_token(action)
+    actor = act_as(actor_of(fact.token_id))
+    return Principal(actor.user_id, "", fact.role)
 
 
 def require_vouched(claims: Claims, home_region: str, vouching: Sequence[str]) -> None:

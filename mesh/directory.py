@@ -42,6 +42,16 @@ class KeyFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiTokenFact:
+    """What an API token of a project of this region opens, found by the SHA-256 of the token."""
+
+    token_id: str
+    project_id: str
+    role: ProjectRole
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrgFact:
     """Where an organisation's own data is, and since which epoch."""
 
@@ -106,6 +116,9 @@ class Directory(Protocol):
 
     def key(self, key_hash: bytes) -> KeyFact | None:
         """What a key opens; None for an unknown and for a revoked one."""
+
+    def api_token(self, token_hash: bytes) -> ApiTokenFact | None:
+        """What an API token opens; None for one that is unknown, revoked or past its time."""
 
     def org(self, org_id: str) -> OrgFact | None:
         """An organisation's primary region."""

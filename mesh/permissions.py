@@ -77,10 +77,15 @@ class ProjectAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[R]):
-    """The least role that permits an action, and what the action is, for people."""
+    """The least role that permits an action, and what the action is, for people.
+
+    `by_token`: whether an API token of that role may do it too. None makes a credential, gives a role, sends
+    anything out for longer than its own answer, or ends the project: what a leaked one can do ends with it.
+    """
 
     least: R
     text: str
+    by_token: bool = False
 
 
 ORG_RULES: Final[dict[OrgAction, Rule[OrgRole]]] = {
@@ -117,17 +122,17 @@ ORG_RULES: Final[dict[OrgAction, Rule[OrgRole]]] = {
 """Region choice, assignment, migrations, deletion, plan, single sign-on and ways out are the Owner's."""
 
 PROJECT_RULES: Final[dict[ProjectAction, Rule[ProjectRole]]] = {
-    ProjectAction.READ_PROJECT: Rule(VIEWER, "See the project and its keys, without secrets"),
-    ProjectAction.QUERY: Rule(VIEWER, "Ask questions about its events and people"),
-    ProjectAction.EDIT_DOCUMENTS: Rule(EDITOR, "Change cohorts and documents"),
+    ProjectAction.READ_PROJECT: Rule(VIEWER, "See the project and its keys, without secrets", by_token=True),
+    ProjectAction.QUERY: Rule(VIEWER, "Ask questions about its events and people", by_token=True),
+    ProjectAction.EDIT_DOCUMENTS: Rule(EDITOR, "Change cohorts and documents", by_token=True),
     ProjectAction.MANAGE_KEYS: Rule(PROJECT_ADMIN, "Mint and revoke keys"),
     ProjectAction.MANAGE_API_TOKENS: Rule(PROJECT_ADMIN, "Mint, list and revoke API tokens"),
     ProjectAction.MANAGE_PROJECT_MEMBERS: Rule(PROJECT_ADMIN, "List, add, change and remove its members"),
-    ProjectAction.SET_ALLOW_LISTS: Rule(PROJECT_ADMIN, "Set where its events may come from"),
-    ProjectAction.CHANGE_PROJECT: Rule(PROJECT_ADMIN, "Ask for a change of the project"),
+    ProjectAction.SET_ALLOW_LISTS: Rule(PROJECT_ADMIN, "Set where its events may come from", by_token=True),
+    ProjectAction.CHANGE_PROJECT: Rule(PROJECT_ADMIN, "Ask for a change of the project", by_token=True),
     ProjectAction.ARCHIVE_PROJECT: Rule(PROJECT_ADMIN, "Archive it"),
-    ProjectAction.ERASE_PERSON: Rule(PROJECT_ADMIN, "Erase a person"),
-    ProjectAction.READ_PROJECT_AUDIT: Rule(PROJECT_ADMIN, "Read its audit log"),
+    ProjectAction.ERASE_PERSON: Rule(PROJECT_ADMIN, "Erase a person", by_token=True),
+    ProjectAction.READ_PROJECT_AUDIT: Rule(PROJECT_ADMIN, "Read its audit log", by_token=True),
     ProjectAction.EXPORT_PROJECT_AUDIT: Rule(PROJECT_ADMIN, "Export its audit log"),
     ProjectAction.MANAGE_PROJECT_WEBHOOKS: Rule(PROJECT_ADMIN, "Send its audit log to an address outside"),
 }
@@ -151,6 +156,12 @@ def require(action: OrgAction | ProjectAction, role: OrgRole | ProjectRole) -> N
     """Raises Forbidden, saying which role it takes, unless the role permits the action."""
     if int(role) < int(_least(action)):
         raise Forbidden(detail=f"{action} takes {who_may(action)}")
+
+
+def require_for_token(action: ProjectAction) -> None:
+    """Raises Forbidden unless an API token may do it, as well as a person of the same role."""
+    if not PROJECT_RULES[action].by_token:
+        raise Forbidden(detail=f"{action} takes a person who is signed in, an API token may not")
 
 
 def who_may(action: OrgAction | ProjectAction) -> str:

@@ -113,6 +113,7 @@ TABLE: dict[int, Wire] = {
         ("ORG_NOT_FOUND", NotFound, _MISSING, 404, "Organisation not found"),
         ("PERSON_NOT_FOUND", NotFound, _MISSING, 404, "Person not found"),
         ("KEY_NOT_FOUND", NotFound, _MISSING, 404, "Key not found"),
+        ("API_TOKEN_NOT_FOUND", NotFound, _MISSING, 404, "API token not found"),
         ("MEMBER_NOT_FOUND", NotFound, _MISSING, 404, "Member not found"),
         ("TEAM_NOT_FOUND", NotFound, _MISSING, 404, "Team not found"),
         (

@@ -19,6 +19,7 @@ from mesh.errors import (
 )
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
+from mesh.names import require_name
 from mesh.permissions import OrgAction, permitted, require
 from mesh.plans import (
     MOST_RETENTION_DAYS,
@@ -35,7 +36,7 @@ from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.callers import Callers
-from services.org.naming import MAX_EMAIL, MAX_PASSWORD, require_email, require_name, require_password
+from services.org.naming import MAX_EMAIL, MAX_PASSWORD, require_email, require_password
 from services.org.passwords import Passwords
 from services.org.sessions.tokens import Tokens
 from services.org.signal import ChangeSignal

@@ -1,4 +1,4 @@
-"""What names, e-mails and passwords may be."""
+"""What e-mails and passwords may be."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from mesh.errors import InvalidInput
 from mesh.hints import normalise
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
-MAX_EMAIL, MIN_PASSWORD, MAX_PASSWORD, MAX_NAME = 254, 8, 1024, 200
-
-
-def require_name(field: str, name: str) -> str:
-    """A name without space around it. Raises InvalidInput."""
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise InvalidInput(detail=f"{field} must have 1 to {MAX_NAME} printable characters")
-    return name
+MAX_EMAIL, MIN_PASSWORD, MAX_PASSWORD = 254, 8, 1024
 
 
 def require_email(email: str) -> str:

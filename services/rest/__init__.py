@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from mesh.directory import Directory
 from mesh.node import Node
+from sankofa.ingest.v1.api_token_pb2_grpc import ApiTokenServiceStub
 from sankofa.ingest.v1.rate_pb2_grpc import RateServiceStub
 from services.rest.accounts import HintOf
 from services.rest.admission import Door
@@ -24,9 +25,11 @@ from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.ingestion import Ingestion
 from services.rest.lookups import LookUps
+from services.rest.project_callers import ProjectCallers
 from services.rest.rate import RateLimit
 from services.rest.responses import Cors, RequestIds
 from services.rest.rooms import managed_routes
+from services.rest.token_uses import TokenUses
 
 
 async def build(
@@ -75,9 +78,14 @@ async def build(
         max_body_bytes=config.max_body_bytes,
         max_operations=config.max_operations,
     )
+    uses = TokenUses(noter=ApiTokenServiceStub(cells.internal).NoteTokenUse)
+    await stack.enter_async_context(uses.running())
+    callers = ProjectCallers(region=region, directory=directory, rate=rate, uses=uses)
     parts = [coalescer.gauges, door.gauges] + ([rate.gauges] if rate else [])
     health = Health(directory=directory, coalescer=coalescer, gauges=parts)
-    managed = managed_routes(region=region, directory=directory, cells=cells, hint_of=hint_of)
+    managed = managed_routes(
+        region=region, directory=directory, cells=cells, hint_of=hint_of, callers=callers
+    )
     return Shim(
         region=region,
         health=health,

@@ -9,8 +9,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mesh.directory import Directory
-from mesh.errors import InvalidInput, NotFound, SankofaError
+from mesh.errors import InvalidInput
 from sankofa.ingest.v1.project_audit_pb2 import GetProjectRowRequest, ListProjectRowsRequest
 from sankofa.ingest.v1.project_audit_pb2_grpc import ProjectAuditServiceStub
 from sankofa.org.v1.audit_pb2 import (
@@ -18,15 +17,15 @@ from sankofa.org.v1.audit_pb2 import (
     AuditRow,
     GetOrgRowRequest,
     ListOrgRowsRequest,
-    ResolveActorsRequest,
 )
 from sankofa.org.v1.audit_pb2_grpc import OrgAuditServiceStub
-from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.rest.actors import Actors
 from services.rest.cells import Cells
 from services.rest.primaries import Primaries
+from services.rest.project_callers import ProjectCallers
 from services.rest.queries import limit_of, moment_ms
 from services.rest.render import Json, timestamp
-from services.rest.routing import bearer, reply, resource
+from services.rest.routing import credential, reply, require_person, resource
 
 _CURSOR_DIGITS: Final = 18
 
@@ -34,11 +33,13 @@ _CURSOR_DIGITS: Final = 18
 class Audit:
     """Reads the logs."""
 
-    def __init__(self, *, region: str, directory: Directory, cells: Cells, primaries: Primaries) -> None:
-        self._region = region
-        self._directory = directory
+    def __init__(
+        self, *, cells: Cells, primaries: Primaries, callers: ProjectCallers, actors: Actors
+    ) -> None:
         self._cells = cells
         self._primaries = primaries
+        self._callers = callers
+        self._actors = actors
 
     def routes(self) -> list[Route]:
         """Every route of the logs."""
@@ -49,57 +50,47 @@ class Audit:
 
     async def list_rows(self, http: HttpRequest) -> Response:
         """A page, newest first."""
-        token, (org_id, project_id) = bearer(http), _scope(http)
+        token, org_id, project_id = await self._asked(http)
         which = _filter(http)
         if org_id:
             request = ListOrgRowsRequest(org_id=org_id, filter=which)
             found = await self._cells.call((await self._org(token, org_id)).ListOrgRows, request, token=token)
             rows, more, emails = list(found.rows), found.more, dict[str, str]()
         else:
-            asked = ListProjectRowsRequest(project_id=self._here(project_id), filter=which)
+            asked = ListProjectRowsRequest(project_id=project_id, filter=which)
             listed = await self._cells.call(self._projects().ListProjectRows, asked, token=token)
             rows, more = list(listed.rows), listed.more
-            emails = await self._emails(token, listed.org_id, rows)
+            emails = await self._actors.emails(token, listed.org_id, (row.actor_id for row in rows))
         cursor = str(rows[-1].seq) if more else None
         return reply({"ok": True, "rows": [_row(row, emails) for row in rows], "next_cursor": cursor})
 
     async def get_row(self, http: HttpRequest) -> Response:
         """One row."""
-        token, (org_id, project_id) = bearer(http), _scope(http)
+        token, org_id, project_id = await self._asked(http)
         audit_id = http.path_params["audit_id"]
         if org_id:
             request = GetOrgRowRequest(org_id=org_id, audit_id=audit_id)
             found = await self._cells.call((await self._org(token, org_id)).GetOrgRow, request, token=token)
             return reply({"ok": True, "row": _row(found.row, {})})
-        asked = GetProjectRowRequest(project_id=self._here(project_id), audit_id=audit_id)
+        asked = GetProjectRowRequest(project_id=project_id, audit_id=audit_id)
         got = await self._cells.call(self._projects().GetProjectRow, asked, token=token)
-        emails = await self._emails(token, got.org_id, [got.row])
+        emails = await self._actors.emails(token, got.org_id, [got.row.actor_id])
         return reply({"ok": True, "row": _row(got.row, emails)})
 
-    async def _emails(self, token: str, org_id: str, rows: list[AuditRow]) -> dict[str, str]:
-        """Whose the ids are, as the primary region knows; with that away, ids are all there is."""
-        people = sorted({row.actor_id for row in rows if row.actor_id.startswith("usr_")})
-        if not people:
-            return {}
-        request = ResolveActorsRequest(org_id=org_id, user_ids=people)
-        try:
-            org = await self._org(token, org_id)
-            found = await self._cells.call(org.ResolveActors, request, token=token)
-        except SankofaError:
-            return {}
-        return {actor.user_id: actor.email for actor in found.actors}
+    async def _asked(self, http: HttpRequest) -> tuple[str, str, str]:
+        """The caller's token, and the organisation or the project that is asked about."""
+        token, (org_id, project_id) = credential(http), _scope(http)
+        if project_id:
+            await self._callers.about(http, project_id)
+        else:
+            require_person(token)
+        return token, org_id, project_id
 
     def _projects(self) -> ProjectAuditServiceStub:
         return ProjectAuditServiceStub(self._cells.internal)
 
     async def _org(self, token: str, org_id: str) -> OrgAuditServiceStub:
         return OrgAuditServiceStub(await self._cells.orgs_channel(await self._primaries.of(token, org_id)))
-
-    def _here(self, project_id: str) -> str:
-        """Raises NotFound unless the project is pinned to this region."""
-        if self._directory.pin(project_id) != self._region:
-            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
-        return project_id
 
 
 def _scope(http: HttpRequest) -> tuple[str, str]:

@@ -36,7 +36,17 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
 from services.rest.primaries import NEWS_POLL_S, NEWS_WAIT_S, Primaries
-from services.rest.routing import ENVIRONMENTS, bearer, org_named, project_here, read_json, reply, resource
+from services.rest.project_callers import ProjectCallers
+from services.rest.routing import (
+    ENVIRONMENTS,
+    bearer,
+    org_named,
+    project_here,
+    read_json,
+    reply,
+    require_person,
+    resource,
+)
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +82,20 @@ class ProjectChange(msgspec.Struct):
 class Projects:
     """Projects of an organisation, and those pinned to the shim's own region."""
 
-    def __init__(self, *, region: str, directory: Directory, cells: Cells, primaries: Primaries) -> None:
+    def __init__(
+        self,
+        *,
+        region: str,
+        directory: Directory,
+        cells: Cells,
+        primaries: Primaries,
+        callers: ProjectCallers,
+    ) -> None:
         self._region = region
         self._directory = directory
         self._cells = cells
         self._primaries = primaries
+        self._callers = callers
 
     def routes(self) -> list[Route]:
         """Every route of projects."""
@@ -121,7 +140,7 @@ class Projects:
 
     async def get_project(self, http: HttpRequest) -> Response:
         """A project of this region."""
-        token, project_id = bearer(http), self._project(http)
+        token, project_id = await self._callers.of(http)
         projects = await self._cells.projects(self._region)
         got = await self._cells.call(
             projects.GetProject, GetProjectRequest(project_id=project_id), token=token
@@ -130,7 +149,7 @@ class Projects:
 
     async def change_project(self, http: HttpRequest) -> Response:
         """Sets where its events may come from, here; or has the primary region set how long they are kept."""
-        token, project_id = bearer(http), self._project(http)
+        token, project_id = await self._callers.of(http)
         authorise(self._directory, token, project_id, ProjectAction.CHANGE_PROJECT, mutation=False)
         change = await read_json(http, ProjectChange)
         if change.region is not msgspec.UNSET:
@@ -142,6 +161,7 @@ class Projects:
             return await self._set_allow_lists(token, project_id, change)
         if wanted is msgspec.UNSET:
             raise InvalidInput(detail="retention_days, authorized_domains, authorized_ips can be changed")
+        require_person(token)  # another region is asked
         if wanted is not None and not 1 <= wanted <= MOST_RETENTION_DAYS:
             raise InvalidInput(
                 detail=f"retention_days is 1 to {MOST_RETENTION_DAYS}, or null for what the plan grants"

@@ -9,7 +9,6 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mesh.directory import Directory
 from mesh.errors import InvalidInput
 from sankofa.ingest.v1.erasure_pb2 import ErasePersonRequest
 from sankofa.query.v1.query_pb2 import (
@@ -23,7 +22,8 @@ from sankofa.query.v1.query_pb2 import (
 )
 from services.rest import render
 from services.rest.cells import Cells
-from services.rest.routing import ENVIRONMENTS, bearer, project_here, reply, resource
+from services.rest.project_callers import ProjectCallers
+from services.rest.routing import ENVIRONMENTS, reply, resource
 
 MAX_LIMIT: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,10 +32,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Queries:
     """The query API of one region's shim."""
 
-    def __init__(self, *, region: str, directory: Directory, cells: Cells) -> None:
-        self._region = region
-        self._directory = directory
+    def __init__(self, *, cells: Cells, callers: ProjectCallers) -> None:
         self._cells = cells
+        self._callers = callers
 
     def routes(self) -> list[Route]:
         """Every route of the query API."""
@@ -50,7 +49,7 @@ class Queries:
 
     async def list_events(self, http: HttpRequest) -> Response:
         """A page of events, newest first."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         request = ListEventsRequest(
             scope=scope,
             filter=_filter(http),
@@ -63,7 +62,7 @@ class Queries:
 
     async def list_names(self, http: HttpRequest) -> Response:
         """Names of events with counts, most frequent first."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         request = ListEventNamesRequest(scope=scope, filter=_filter(http))
         found = await self._cells.call(self._cells.query.ListEventNames, request, token=token)
         names = [{"event_name": each.event_name, "count": each.count} for each in found.names]
@@ -71,14 +70,14 @@ class Queries:
 
     async def count(self, http: HttpRequest) -> Response:
         """How many events, of how many people."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         request = CountEventsRequest(scope=scope, filter=_filter(http))
         found = await self._cells.call(self._cells.query.CountEvents, request, token=token)
         return reply({"ok": True, "events": found.events, "people": found.people})
 
     async def list_people(self, http: HttpRequest) -> Response:
         """A page of people."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         cursor = http.query_params.get("cursor", "")
         request = ListPeopleRequest(scope=scope, limit=limit_of(http), cursor=cursor)
         found = await self._cells.call(self._cells.query.ListPeople, request, token=token)
@@ -87,14 +86,14 @@ class Queries:
 
     async def get_person(self, http: HttpRequest) -> Response:
         """One person, by any of their ids."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         request = GetPersonRequest(scope=scope, distinct_id=http.path_params["distinct_id"])
         found = await self._cells.call(self._cells.query.GetPerson, request, token=token)
         return reply({"ok": True, "person": render.person(found.person)})
 
     async def erase_person(self, http: HttpRequest) -> Response:
         """Erases one person under all of their ids: ordered durably when it answers, and mostly done."""
-        token, scope = bearer(http), self._scope(http)
+        token, scope = await self._asked(http)
         request = ErasePersonRequest(
             project_id=scope.project_id,
             environment=scope.environment,
@@ -103,12 +102,12 @@ class Queries:
         erased = await self._cells.call(self._cells.erasure.ErasePerson, request, token=token)
         return reply({"ok": True, **render.erasure(erased)}, status=202)
 
-    def _scope(self, http: HttpRequest) -> Scope:
-        project_id = project_here(http, self._directory, self._region)
+    async def _asked(self, http: HttpRequest) -> tuple[str, Scope]:
+        token, project_id = await self._callers.of(http)
         environment = ENVIRONMENTS.get(http.query_params.get("environment", "live"))
         if environment is None:
             raise InvalidInput(detail="environment is live or test")
-        return Scope(project_id=project_id, environment=environment)
+        return token, Scope(project_id=project_id, environment=environment)
 
 
 def _filter(http: HttpRequest) -> EventFilter:

@@ -6,6 +6,8 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from services.rest.accounts import Accounts, HintOf
+from services.rest.actors import Actors
+from services.rest.api_tokens import ApiTokens
 from services.rest.assignments import Assignments
 from services.rest.audit import Audit
 from services.rest.billing import Billing
@@ -13,6 +15,7 @@ from services.rest.cells import Cells
 from services.rest.exports import Exports
 from services.rest.members import Members
 from services.rest.primaries import Primaries
+from services.rest.project_callers import ProjectCallers
 from services.rest.project_members import ProjectMembers
 from services.rest.projects import Projects
 from services.rest.queries import Queries
@@ -23,14 +26,18 @@ from services.rest.teams import Teams
 from services.rest.webhooks import Webhooks
 
 
-def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: HintOf) -> list[Route]:
-    """What a signed-in person asks of one region's shim."""
+def managed_routes(
+    *, region: str, directory: Directory, cells: Cells, hint_of: HintOf, callers: ProjectCallers
+) -> list[Route]:
+    """What a signed-in person, or a project's API token, asks of one region's shim."""
     primaries = Primaries(directory=directory, cells=cells)
+    actors = Actors(cells=cells, primaries=primaries)
     rooms = (
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Sso(directory=directory, cells=cells, primaries=primaries),
         Sessions(directory=directory, cells=cells),
-        Projects(region=region, directory=directory, cells=cells, primaries=primaries),
+        Projects(region=region, directory=directory, cells=cells, primaries=primaries, callers=callers),
+        ApiTokens(region=region, directory=directory, cells=cells, actors=actors),
         Billing(cells=cells, primaries=primaries),
         Members(directory=directory, cells=cells, primaries=primaries),
         Teams(cells=cells, primaries=primaries),
@@ -40,7 +47,7 @@ def managed_routes(*, region: str, directory: Directory, cells: Cells, hint_of: 
         Webhooks(cells=cells, primaries=primaries),
         Exports(cells=cells, primaries=primaries, directory=directory),
         # After these two: a row of the log is whatever else is asked for below its path.
-        Audit(region=region, directory=directory, cells=cells, primaries=primaries),
-        Queries(region=region, directory=directory, cells=cells),
+        Audit(cells=cells, primaries=primaries, callers=callers, actors=actors),
+        Queries(cells=cells, callers=callers),
     )
     return [route for room in rooms for route in room.routes()]

@@ -11,8 +11,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mesh.api_tokens import is_api_token
 from mesh.directory import Directory
-from mesh.errors import InvalidInput, NotFound, Unauthenticated
+from mesh.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.requests import Request
@@ -52,7 +53,20 @@ async def read_json(http: HttpRequest, kind: type[T]) -> T:
 
 
 def bearer(http: HttpRequest) -> str:
-    """The caller's token. Raises Unauthenticated."""
+    """The token of a person who is signed in. Raises Unauthenticated, Forbidden."""
+    token = credential(http)
+    require_person(token)
+    return token
+
+
+def require_person(token: str) -> None:
+    """Raises Forbidden for an API token: it leaves its project's region for no other."""
+    if is_api_token(token):
+        raise Forbidden(detail="an API token may not do this, sign in instead")
+
+
+def credential(http: HttpRequest) -> str:
+    """The bearer token: a person's, or by its looks a project's API token. Raises Unauthenticated."""
     scheme, _, token = http.headers.get("authorization", "").partition(" ")
     if not scheme:
         raise Unauthenticated(ErrorReason.ERROR_REASON_MISSING_TOKEN)

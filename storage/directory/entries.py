@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 import msgspec
 
-from mesh.directory import AccessFact, ProjectFact
+from mesh.directory import AccessFact, ApiTokenFact, ProjectFact
 from sankofa.registry.v1.registry_pb2 import (
     ApiKey,
     Catalogue,
@@ -32,6 +32,7 @@ DATABASES = (
     "projects",
     "access",
     "session_ends",
+    "api_tokens",
 )
 
 DATABASE_OF = {
@@ -82,6 +83,8 @@ decode_region = msgspec.msgpack.Decoder(tuple[int, str, str, str, str, str]).dec
 decode_project = msgspec.msgpack.Decoder(ProjectEntry).decode
 decode_access = msgspec.msgpack.Decoder(tuple[str, int, str, int]).decode
 """org_id, role, home region, epoch."""
+decode_api_token = msgspec.msgpack.Decoder(tuple[str, str, int, int]).decode
+"""token_id, project_id, role, expires at (unix ms)."""
 decode_position = msgspec.msgpack.Decoder(tuple[str, int]).decode
 """feed_id, seq."""
 
@@ -130,6 +133,11 @@ def project_value(fact: ProjectFact) -> bytes:
     """The value of a project."""
     lists = None if fact.allow_lists is None else astuple(fact.allow_lists)
     return encode(ProjectEntry(fact.org_id, fact.name, fact.state, fact.retention_days, lists))
+
+
+def api_token_value(fact: ApiTokenFact) -> bytes:
+    """The value of an API token; its key is its hash."""
+    return encode((fact.token_id, fact.project_id, fact.role, fact.expires_at_ms))
 
 
 def row_of(kind: str, key: bytes, value: bytes) -> Row:

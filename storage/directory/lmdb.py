@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import lmdb
 
 from mesh.clock import wall_ms
-from mesh.directory import AccessFact, ProjectFact
+from mesh.directory import AccessFact, ApiTokenFact, ProjectFact
 from mesh.errors import Conflict, Forbidden, Unavailable
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Catalogue, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.directory.changes import apply_row, drop_access, forget_ends, forget_unseen, put_access
-from storage.directory.entries import encode, name_of, project_value, region_entries
+from storage.directory.entries import api_token_value, encode, name_of, project_value, region_entries
 from storage.directory.environment import MAP_BYTES, open_environment
 from storage.directory.reader import DirectoryReader, lease_key
 from storage.registry.rules import Position, key_of
@@ -151,6 +151,27 @@ class LmdbDirectory(DirectoryReader):
         def write(txn: lmdb.Transaction[bytes]) -> None:
             for project in projects:
                 txn.put(project.project_id.encode(), project_value(project), db=self._db["projects"])
+
+        await self._write(write)
+
+    async def put_api_tokens(self, good: Mapping[bytes, ApiTokenFact], ended: Iterable[bytes]) -> None:
+        """Takes API tokens of this region's projects, by their hashes, and forgets those that have ended."""
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            for token_hash in ended:
+                txn.delete(token_hash, db=self._db["api_tokens"])
+            for token_hash, fact in good.items():
+                txn.put(token_hash, api_token_value(fact), db=self._db["api_tokens"])
+
+        await self._write(write)
+
+    async def replace_api_tokens(self, good: Mapping[bytes, ApiTokenFact]) -> None:
+        """Takes all API tokens of this region's projects: any other is good no more."""
+
+        def write(txn: lmdb.Transaction[bytes]) -> None:
+            txn.drop(self._db["api_tokens"], delete=False)
+            for token_hash, fact in good.items():
+                txn.put(token_hash, api_token_value(fact), db=self._db["api_tokens"])
 
         await self._write(write)
 

@@ -8,7 +8,7 @@ from typing import cast
 import lmdb
 
 from mesh.allowlists import AllowLists
-from mesh.directory import AccessFact, KeyFact, OrgFact, ProjectFact, RegionFact
+from mesh.directory import AccessFact, ApiTokenFact, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.handovers import VOUCHES_MS
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import SignedRow
@@ -16,6 +16,7 @@ from sankofa.residency.v1.environment_pb2 import Environment
 from storage.directory.entries import (
     MAX_KEY_BYTES,
     decode_access,
+    decode_api_token,
     decode_key,
     decode_org,
     decode_pin,
@@ -88,6 +89,16 @@ class DirectoryReader:
             return None
         key_id, project_id, environment, region, revoked = decode_key(value)
         return None if revoked else KeyFact(key_id, project_id, cast("Environment", environment), region)
+
+    def api_token(self, token_hash: bytes) -> ApiTokenFact | None:
+        """What an API token opens; None for one that is unknown, revoked or past its time."""
+        value = self._get(self._db["api_tokens"], token_hash)
+        if value is None:
+            return None
+        token_id, project_id, role, expires_at_ms = decode_api_token(value)
+        if self._clock_ms() >= expires_at_ms:
+            return None
+        return ApiTokenFact(token_id, project_id, cast("ProjectRole", role), expires_at_ms)
 
     def org(self, org_id: str) -> OrgFact | None:
         """An organisation's primary region."""

@@ -80,7 +80,10 @@ class ProjectRecords(Protocol):
         """Revokes for ever; a repeat changes nothing. Raises NotFound(KEY_NOT_FOUND)."""
 
     async def archive(self, project_id: str, now_ms: int) -> ProjectWithKeys:
-        """Archives a project and revokes all its keys; a repeat changes nothing. Raises NotFound."""
+        """Archives a project and revokes all its keys and API tokens; a repeat changes nothing.
+
+        Raises NotFound.
+        """
 
     async def set_allow_lists(
         self, project_id: str, *, domains: tuple[str, ...] | None, networks: tuple[str, ...] | None

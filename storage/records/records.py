@@ -12,6 +12,7 @@ from storage.records.moves.accounts import Accounts
 from storage.records.moves.arrivals import Arrivals
 from storage.records.moves.departures import Departures
 from storage.records.outbox import SqlOutbox
+from storage.records.sql_api_tokens import SqlApiTokenRecords
 from storage.records.sql_deliveries import SqlDeliveryRecords
 from storage.records.sql_exports import SqlExportRecords
 from storage.records.sql_keys import SqlKeyRecords
@@ -63,6 +64,7 @@ class Records:
         self.members = SqlMemberRecords(database)
         self.teams = SqlTeamRecords(database)
         self.projects = SqlProjectRecords(database)
+        self.api_tokens = SqlApiTokenRecords(database)
         self.plans = SqlPlanRecords(database)
         self.audit = SqlAuditRecords(database)
         self.audit_expiry = SqlAuditExpiry(database)

@@ -19,6 +19,7 @@ from storage.records.engine import Database
 from storage.records.outbox import enqueue
 from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys, Retention
 from storage.records.rows import key_row, pin_row
+from storage.records.sql_api_tokens import revoke_all as revoke_tokens
 from storage.records.tables import api_keys, projects
 
 _KEYS_IN_ORDER = (api_keys.c.created_at, api_keys.c.environment, api_keys.c.key_id)
@@ -90,6 +91,7 @@ class SqlProjectRecords:
                 change.nothing()
             else:
                 change.note("project.archived", "project", project_id)
+            await revoke_tokens(change, project_id, now_ms)
             keys = await self._revoke_all(change, project_id, now_ms)
             return ProjectWithKeys(replace(found, state="archived"), keys)
 

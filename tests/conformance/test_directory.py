@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from mesh.allowlists import AllowLists
-from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
+from mesh.directory import AccessFact, ApiTokenFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.errors import Conflict, Forbidden
 from mesh.handovers import VOUCHES_MS
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -348,3 +348,43 @@ async def test_what_was_written_is_there_after_a_kill(tmp_path: Path) -> None:
     await directory.apply([api_key("a", EU)])
     assert directory.key(hash_of("a")) is None
     directory.close()
+
+
+def api_token(name: str, expires_at_ms: int = NOW_MS + 1) -> tuple[bytes, ApiTokenFact]:
+    fact = ApiTokenFact(f"tok_{name}", "proj_1", ProjectRole.PROJECT_ROLE_EDITOR, expires_at_ms)
+    return hash_of(name), fact
+
+
+async def test_an_api_token_opens_until_its_time_also_after_a_restart(open_directory: Open) -> None:
+    key, fact = api_token("a")
+    await open_directory().put_api_tokens({key: fact}, [])
+    directory: Directory = open_directory(readonly=True)
+    assert directory.api_token(key) == fact
+    assert directory.api_token(key[:-1]) is directory.api_token(b"") is None
+    assert open_directory(now_ms=NOW_MS + 1).api_token(key) is None
+
+
+async def test_an_api_token_that_has_ended_is_forgotten_and_others_stay(open_directory: Open) -> None:
+    directory = open_directory()
+    every = dict(map(api_token, "abc"))
+    await directory.put_api_tokens(every, [])
+    ended, kept, left = every
+    await directory.put_api_tokens({kept: every[kept]}, [ended, hash_of("never there")])
+    assert [directory.api_token(key) for key in every] == [None, every[kept], every[left]]
+    await directory.replace_api_tokens({left: every[left]})
+    assert [directory.api_token(key) for key in every] == [None, None, every[left]]
+    await directory.replace_api_tokens({})
+    assert open_directory().api_token(left) is None
+
+
+async def test_a_directory_from_before_there_were_api_tokens_has_none(
+    tmp_path: Path, open_directory: Open
+) -> None:
+    open_directory().close()
+    env = lmdb.open(str(tmp_path / "directory"), max_dbs=20)
+    with env.begin(write=True) as txn:
+        txn.drop(env.open_db(b"api_tokens", txn=txn))
+    env.close()
+    with pytest.raises(DirectoryMissing, match="is being made"):
+        open_directory(readonly=True)
+    assert open_directory().api_token(api_token("a")[0]) is None

@@ -17,7 +17,7 @@ from mesh.hints import LoginHints
 from mesh.identity import Credentials
 from mesh.node import Node
 from mesh.regions import GLOBAL
-from mesh.server import MeshServer
+from mesh.server import MeshServer, Service
 from mesh.signing import RowSigner, RowVerifier
 from mesh.tokens import TokenKey
 from sankofa.ingest.v1 import project_pb2 as projects_pb
@@ -29,11 +29,12 @@ from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services import ingest, org, region_registry
+from services import ingest, org, query, region_registry
 from services.ingest import projects
 from services.ingest.config import IngestConfig
 from services.org.config import OrgConfig
 from services.org.transfer.words import nothing
+from services.query.config import QueryConfig
 from services.region_registry.config import CatalogueRegion, RegistryConfig
 from storage.analytics.engine import Engine
 from storage.blobs.folder import BlobFolder
@@ -131,6 +132,7 @@ class RunningCell:
     """What this cell may call outside the mesh."""
     port: int = 0
     internal_port: int = 0
+    services: list[Service] = field(default_factory=list)
     records: Records = field(init=False)
     directory: LmdbDirectory = field(init=False)
     publisher: Publisher = field(init=False)
@@ -168,7 +170,9 @@ class RunningCell:
             "signer": signer,
             "audit_records": self.records.audit,
         }
-        services = await projects.build(records=self.records.projects, **shared)
+        services = await projects.build(
+            records=self.records.projects, api_tokens=self.records.api_tokens, **shared
+        )
         services += await org.build(
             config=self.config,
             records=self.records.orgs,
@@ -202,11 +206,15 @@ class RunningCell:
                 "audit_records": self.records.audit,
             }
             services += await ingest.build(config=config, **stores, **wiring)
+            services += await query.build(
+                config=QueryConfig(), node=self.node, stack=stack, engine=self.engine
+            )
+        self.services = services
         server = MeshServer(
             credentials=self.node.credentials,
             hop_of=self.node.arrival,
             services=services,
-            internal="127.0.0.1:0" if self.engine else None,
+            internal=f"127.0.0.1:{self.internal_port}" if self.engine else None,
             federated=f"127.0.0.1:{self.port}",
         )
         await server.start()

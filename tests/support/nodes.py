@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from mesh.certificates import ensure_pki
-from mesh.directory import AccessFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
+from mesh.directory import AccessFact, ApiTokenFact, Directory, KeyFact, OrgFact, ProjectFact, RegionFact
 from mesh.identity import Credentials
 from mesh.ledger import Ledger
 from mesh.node import Node
@@ -32,6 +32,7 @@ class MemoryDirectory:
     rows: dict[tuple[str, str], AccessFact] = field(default_factory=dict)
     catalogue: dict[str, RegionFact] = field(default_factory=dict)
     ended: set[tuple[str, str]] = field(default_factory=set)
+    api_tokens: dict[bytes, ApiTokenFact] = field(default_factory=dict)
     fresh: bool = True
 
     def default_region(self) -> str | None:
@@ -51,6 +52,9 @@ class MemoryDirectory:
 
     def key(self, key_hash: bytes) -> KeyFact | None:
         return self.keys.get(key_hash)
+
+    def api_token(self, token_hash: bytes) -> ApiTokenFact | None:
+        return self.api_tokens.get(token_hash)
 
     def org(self, org_id: str) -> OrgFact | None:
         return self.orgs.get(org_id)

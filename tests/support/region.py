@@ -16,12 +16,9 @@ import uvloop
 from mesh.context import act_as
 from mesh.egress import EgressConfig
 from mesh.plans import Plan
-from mesh.server import MeshServer, Service
-from sankofa.ingest.v1 import project_audit_pb2
-from sankofa.ingest.v1.project_audit_pb2_grpc import add_ProjectAuditServiceServicer_to_server
+from mesh.server import MeshServer
 from services import ingest, query
 from services.ingest.config import IngestConfig
-from services.ingest.projects.audit import ProjectAuditServicer
 from services.org.config import OrgConfig
 from services.query.config import QueryConfig
 from storage.analytics.engine import Engine
@@ -127,13 +124,7 @@ async def _ingest_and_query(
         data_dir=folder,
         audit_records=cell.records.audit,
     )
-    services.append(
-        Service(
-            add_ProjectAuditServiceServicer_to_server,
-            ProjectAuditServicer(directory=cell.directory, records=cell.records.audit),
-            project_audit_pb2.DESCRIPTOR.services_by_name["ProjectAuditService"],
-        )
-    )
+    services += [service for service in cell.services if service.internal]
     services += await query.build(config=QueryConfig(), node=cell.node, stack=stack, engine=engine)
     server = MeshServer(
         credentials=cell.node.credentials,

@@ -110,5 +110,8 @@ def test_the_table_is_printed_as_it_is() -> None:
         assert [(each["action"], roles.index(each["least_role"])) for each in printed[scope]] == [
             (action, int(rule.least)) for action, rule in rules.items()
         ]
+    assert [each["by_token"] for each in printed["project"]] == [
+        rule.by_token for rule in PROJECT_RULES.values()
+    ]
     table = CliRunner().invoke(main, ["permissions"]).output
     assert all(action in table for action in (*OrgAction, *ProjectAction))

@@ -21,6 +21,7 @@ from mesh.signing import RowSigner
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.projects.api_tokens import ApiTokens
 from services.ingest.projects.facts import FactWriter, ProjectFacts
 from services.ingest.projects.tickets import read_ticket
 from storage.records.projects import KeyRecord, ProjectRecord, ProjectRecords, ProjectWithKeys
@@ -80,6 +81,7 @@ class Projects:
         records: ProjectRecords,
         directory: DirectoryWriter,
         facts: ProjectFacts,
+        tokens: ApiTokens,
         publisher: OutboxPublisher,
         signer: RowSigner,
         clock_ms: Callable[[], int] = wall_ms,
@@ -88,6 +90,7 @@ class Projects:
         self._records = records
         self._directory = directory
         self._facts = facts
+        self._tokens = tokens
         self._publisher = publisher
         self._signer = signer
         self._clock_ms = clock_ms
@@ -182,9 +185,10 @@ class Projects:
         return stored
 
     async def archive(self, token: str | None, project_id: str) -> ProjectWithKeys:
-        """Ends a project's ingestion, for its Admins: all keys are revoked. Idempotent."""
+        """Ends a project's ingestion, for its Admins: all keys and API tokens are revoked. Idempotent."""
         self._authorise(token, project_id, ProjectAction.ARCHIVE_PROJECT)
         stored = await self._records.archive(project_id, self._clock_ms())
+        await self._tokens.refresh(project_id)
         await self._put_rows(self._rows(stored))
         await self._facts.refresh(project_id)
         self._publisher.wake()

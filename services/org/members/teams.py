@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from mesh.errors import InvalidInput
 from mesh.ids import new_id
+from mesh.names import require_name
 from mesh.permissions import OrgAction
 from sankofa.org.v1.org_pb2 import ProjectRole
 from services.org.callers import Callers
 from services.org.members.access_wait import AccessWait
 from services.org.members.core import now_ms
-from services.org.naming import require_name
 from storage.records.members import Team, TeamRecords
 
 

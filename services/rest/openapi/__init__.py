@@ -10,6 +10,7 @@ from typing import Final
 
 from services.rest.openapi import (
     accounts,
+    api_tokens,
     assignments,
     audit,
     billing,
@@ -40,6 +41,7 @@ AREAS: Final[tuple[Area, ...]] = tuple(
         sso,
         sessions,
         projects,
+        api_tokens,
         billing,
         residency,
         assignments,
@@ -99,6 +101,12 @@ def document() -> Json:
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "sat_…",
+                    "description": "An API token, for its own project alone and as its role permits.",
+                },
             },
         },
     }

@@ -10,6 +10,8 @@ from services.rest.openapi.shapes import Json, ref
 
 KEY: Final[list[Json]] = [{"apiKey": []}]
 TOKEN: Final[list[Json]] = [{"bearer": []}]
+ANY_TOKEN: Final[list[Json]] = [{"bearer": []}, {"apiToken": []}]
+"""A person's, or an API token of the project. Those have a rate: 429 with it."""
 OPEN: Final[list[Json]] = []
 MANAGED: Final = (400, 401, 403, 404, 503)
 """What any operation of a signed-in person may be refused with."""
@@ -64,7 +66,8 @@ def operation(
     if body:
         content = {"schema": body.schema, "example": body.example}
         written["requestBody"] = {"required": True, "content": {"application/json": content}}
-    for code in sorted({*errors, *_ALWAYS, *((413,) if body else ())}):
+    rated = (429,) if security is ANY_TOKEN else ()
+    for code in sorted({*errors, *_ALWAYS, *rated, *((413,) if body else ())}):
         written["responses"][str(code)] = refusal(code, _headers(code), ingestion=security is KEY)
     return written
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rest.openapi.area import Area, Body, operation, path
+from services.rest.openapi.area import ANY_TOKEN, Area, Body, operation, path
 from services.rest.openapi.shapes import (
     AT,
     MOMENT,
@@ -58,6 +58,7 @@ AREA: Final = Area(
                     "limit",
                     "cursor",
                 ),
+                security=ANY_TOKEN,
             )
         },
         "/api/v1/audit/{audit_id}": {
@@ -68,6 +69,7 @@ AREA: Final = Area(
                 "Read one row",
                 Body(ok(row=ref("AuditRow")), {"ok": True, "row": _ROW}),
                 query=_SCOPE,
+                security=ANY_TOKEN,
             ),
         },
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.rest.openapi.area import DONE, MANAGED, Area, Body, operation, path
+from services.rest.openapi.area import ANY_TOKEN, DONE, MANAGED, Area, Body, operation, path
 from services.rest.openapi.shapes import (
     AT,
     ENVIRONMENT,
@@ -98,8 +98,8 @@ _CHANGE: Final = Body(
                 "minimum": 1,
                 "maximum": 65_535,
                 "description": "Days after their receipt that events are kept, at most what the plan "
-                "permits; null: what it grants. Owners only. Holds for new events at once, for stored "
-                "ones within a day; what has expired stays so. Sent by itself.",
+                "permits; null: what it grants. Owners only, no API tokens. Holds for new events at once, "
+                "for stored ones within a day; what has expired stays so. Sent by itself.",
             },
             "authorized_domains": {
                 **list_of(TEXT),
@@ -147,13 +147,14 @@ AREA: Final = Area(
         },
         _AT: {
             "parameters": path("project_id"),
-            "get": operation(_TAG, "getProject", "Read a project and its keys", _read()),
+            "get": operation(_TAG, "getProject", "Read a project and its keys", _read(), security=ANY_TOKEN),
             "patch": operation(
                 _TAG,
                 "changeProject",
                 "Set how long events are kept, or where they may come from; the region is never changed",
                 _read(retention_days=30),
                 body=_CHANGE,
+                security=ANY_TOKEN,
             ),
         },
         f"{_AT}/keys": {
@@ -176,7 +177,7 @@ AREA: Final = Area(
             "post": operation(
                 _TAG,
                 "archiveProject",
-                "Archive a project: its keys are revoked, its data stays",
+                "Archive a project: its keys and API tokens are revoked, its data stays",
                 _read(state="archived"),
             ),
         },

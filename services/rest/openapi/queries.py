@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rest.openapi.area import Area, Body, operation, parameter, path
+from services.rest.openapi.area import ANY_TOKEN, Area, Body, operation, parameter, path
 from services.rest.openapi.shapes import (
     AT,
     ENVIRONMENT,
@@ -95,7 +95,7 @@ _ERASURE: Final = Body(
 def _get(name: str, summary: str, answer: Body, *query: str) -> Json:
     return {
         "parameters": path("project_id"),
-        "get": operation(_TAG, name, summary, answer, query=query),
+        "get": operation(_TAG, name, summary, answer, query=query, security=ANY_TOKEN),
     }
 
 
@@ -147,6 +147,7 @@ AREA: Final = Area(
                 "Read one person by any of their ids",
                 Body(ok(person=ref("Person")), {"ok": True, "person": _PERSON}),
                 query=("environment",),
+                security=ANY_TOKEN,
             ),
             "delete": operation(
                 _TAG,
@@ -155,6 +156,7 @@ AREA: Final = Area(
                 _ERASURE,
                 status=202,
                 query=("environment",),
+                security=ANY_TOKEN,
             ),
         },
     },

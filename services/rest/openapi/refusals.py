@@ -32,7 +32,7 @@ What one client may take, unless configured otherwise; the edge of the global UR
 | failed log-ins of one account | 10, then one in 30 s | 429 |
 | failed log-ins from one address | 50, then one in 5 s | 429 |
 | log-ins and sign-ups from one address in a minute | {_DEFAULT.lookups_per_minute} | 429 |
-| requests of a key in a minute | {_DEFAULT.rate_limit_per_minute} | 429 |
+| requests of a key, or of an API token, in a minute | {_DEFAULT.rate_limit_per_minute} | 429 |
 
 Bodies are JSON in UTF-8, whatever their Content-Type says. Of a repeated key the last counts; in `properties`
 all come back, as every number and every white space does, byte for byte. Fields that are not listed are
@@ -48,8 +48,8 @@ _MEANINGS: Final = {
     409: "It clashes with what is.",
     413: "The body is over a limit.",
     415: "The Content-Encoding is not accepted.",
-    429: "Too many requests of the key in its minute, events of the plan in its month, log-ins in a minute, "
-    "or failed attempts to sign in; see Retry-After.",
+    429: "Too many requests of the key or API token in its minute, events of the plan in its month, log-ins "
+    "in a minute, or failed attempts to sign in; see Retry-After.",
     431: "The request line and headers are over the limit.",
     503: "The same request may succeed later, see Retry-After.",
 }

@@ -31,7 +31,7 @@ from storage.records.tables.orgs import (
 )
 from storage.records.tables.outbox import outbox
 from storage.records.tables.plans import event_budgets, plan_changes, usage
-from storage.records.tables.projects import api_keys, projects
+from storage.records.tables.projects import api_keys, api_tokens, projects
 from storage.records.tables.sso import sso_identities, sso_settings, sso_sign_ins
 from storage.records.tables.webhooks import (
     audit_dead_letters,
@@ -76,6 +76,7 @@ __all__ = [
     "account_orgs",
     "accounts",
     "api_keys",
+    "api_tokens",
     "arrivals",
     "arriving_rows",
     "audit_dead_letters",

@@ -1,4 +1,4 @@
-"""Projects that are pinned to this region, and their keys."""
+"""Projects that are pinned to this region, their keys and their API tokens."""
 
 from __future__ import annotations
 
@@ -51,3 +51,20 @@ api_keys = Table(
     Column("revoked_at", BigInteger),
     Index("api_keys_by_project", "project_id", "created_at"),
 )
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_id", String, primary_key=True),
+    Column("project_id", String, ForeignKey("projects.project_id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("role", SmallInteger, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_by", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("api_tokens_by_project", "project_id", "created_at"),
+)
+"""`last_used_at`: to within ten minutes."""
