@@ -56,7 +56,7 @@ BEYOND_A_SCHEMA = {
     *("inviteMember", "acceptInvitation", "withdrawInvitation", "removeMember", "createTeam"),
     *("renameTeam", "deleteTeam"),
     *("createWebhook", "changeWebhook", "listDeadLetters", "replayDeadLetters", "createExport"),
-    *("listAuditRows", "getAuditRow", "putSso", "finishSso"),
+    *("listAuditRows", "getAuditRow", "putSso", "finishSso", "mintApiToken"),
 }
 """Printable names, hosts, addresses, a plan's most days, cursors, regions, times in their order, one of two
 logs: no schema says which are good.
@@ -135,6 +135,9 @@ class Known:
         """The credential of a case that has one of its own."""
         self.webhooks = [self._webhook() for _ in range(2)]
         self.export, self.link = self._export()
+        tokens = f"projects/{self.project['project']['id']}/tokens"
+        minted = region.call("POST", tokens, json={"name": "CI", "role": "viewer"})
+        self.token_id = minted["token"]["id"]
         log = region.call("GET", "audit", params={"org_id": region.org_id})["rows"]
         self.audit_id = log[-1]["id"]
         self.numbers = itertools.count()
@@ -204,6 +207,7 @@ class Known:
             "webhook_id": self.webhooks[name == "deleteWebhook"],
             "export_id": self.export,
             "audit_id": self.audit_id,
+            "token_id": self.token_id,
             "user_id": self.members[name == "removeMember"],
             "invitation_id": self.invitations[name == "withdrawInvitation"],
             "team_id": self.teams[name == "deleteTeam"],
