@@ -45,7 +45,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something. `user_id` may also be a token's id, `operator/…`, `system/…`."""
+    """Who changes something. `user_id` may also be token/tok_… (an API token), `operator/…`, `system/…`."""
 
     user_id: str
     email: str = ""

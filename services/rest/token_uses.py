@@ -42,6 +42,7 @@ class TokenUses:
         now_s = self._clock()
         if now_s - self._told_s.get(token.token_id, -TOLD_EVERY_S) < TOLD_EVERY_S or self._due.full():
             return
+        self._told_s.pop(token.token_id, None)  # so that the oldest stays the first
         self._told_s[token.token_id] = now_s
         self._due.put_nowait(token)
 

@@ -53,6 +53,7 @@ def script() -> Iterator[Step]:
     yield from _people_of_the_organisation()
     yield from _audit_log()
     yield from _assignment()
+    yield from _api_tokens()
     yield from _management()
 
 
@@ -438,6 +439,31 @@ def _assignment() -> Iterator[Step]:
         "/api/v1/audit?org_id={org}&action=org.primary_region.assigned",
         headers=_user(),
     )
+
+
+def _api_tokens() -> Iterator[Step]:
+    project = "/api/v1/projects/{project}"
+    tokens, names = f"{project}/tokens", f"{project}/events/names"
+    machine = {"authorization": "Bearer {machine}"}
+    body = {"name": "Nightly report", "role": "viewer", "expires_in_days": 30}
+    keep = {"machine": "token.secret", "machine_id": "token.id"}
+    yield Step("mint an API token", "POST", tokens, at=AF, headers=_user(), body=body, keep=keep)
+    yield Step(
+        "mint one for two years", "POST", tokens, headers=_user(), body={**body, "expires_in_days": 730}
+    )
+    yield Step(
+        "mint as a stranger", "POST", tokens, headers={"authorization": "Bearer {stranger}"}, body=body
+    )
+    yield Step("API tokens", "GET", tokens, headers=_user())
+    yield Step("a machine queries", "GET", names, headers=machine)
+    yield Step("a machine queries at the regional URL", "GET", names, at=AF, headers=machine)
+    yield Step("a machine queries at another region", "GET", names, at=EU, headers=machine)
+    yield Step("a machine erases somebody", "DELETE", f"{project}/people/user_1", headers=machine)
+    yield Step("a machine mints", "POST", tokens, headers=machine, body=body)
+    yield Step("a machine lists projects", "GET", "/api/v1/projects?org_id={org}", headers=machine)
+    yield Step("revoke an API token", "DELETE", f"{tokens}/{{machine_id}}", headers=_user())
+    yield Step("a machine queries no more", "GET", names, headers=machine)
+    yield Step("revoke no token", "DELETE", f"{tokens}/tok_none", headers=_user())
 
 
 def _management() -> Iterator[Step]:

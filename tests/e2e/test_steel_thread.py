@@ -28,10 +28,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.xdist_group
 STORED = Path(__file__).parent / "steel" / "answers.json"
 Answer = dict[str, Any]
 
-_SECRETS = re.compile(r"sk_(?:live|test)_[0-9a-f]{32}")
+_SECRETS = re.compile(r"sk_(?:live|test)_[0-9a-f]{32}|sat_[0-9A-Za-z]{40}")
 _TOKENS = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _REFRESH = re.compile(r"rt\.[a-z0-9-]+\.ses_[0-9A-Za-z]{20}\.\d+\.[\w-]{43}")
-_IDS = re.compile(r"\b(?:proj|org|usr|key|evt|team|inv|aud|op)_[0-9A-Za-z]{20,21}\b")
+_IDS = re.compile(r"\b(?:proj|org|usr|key|evt|team|inv|aud|op|tok)_[0-9A-Za-z]{20,21}\b")
 _OF_THE_RUN = frozenset(
     {
         *("created_at", "received_at", "joined_at", "expires_at", "begun_at", "finished_at", "at"),

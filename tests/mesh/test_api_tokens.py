@@ -17,10 +17,11 @@ import pytest
 from mesh.api_tokens import hash_of, new_secret
 from mesh.clock import wall_ms
 from mesh.context import act_as
+from mesh.directory import ApiTokenFact
 from mesh.tokens import USER
 from sankofa.org.v1.member_pb2 import RemoveMemberRequest
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub
-from sankofa.org.v1.org_pb2 import OrgRole
+from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from services.org.config import OrgConfig
 from services.rest.openapi import document
 from services.rest.openapi.area import ANY_TOKEN
@@ -282,6 +283,10 @@ async def test_with_every_other_region_away_tokens_work_and_a_revoked_one_stays_
         "past the lease of the organisation's word nobody of it changes anything"
     )
     mesh.cell.clock_ms = wall_ms
+    killed_before = ApiTokenFact(
+        revoked["id"], mesh.project_id, ProjectRole.PROJECT_ROLE_ADMIN, wall_ms() + DAY_MS
+    )
+    await mesh.cell.directory.put_api_tokens({hash_of(revoked["secret"]): killed_before}, [])
     for lose_directory in (False, True):
         await mesh.cell.restart(lose_directory=lose_directory)
         shim = await near(mesh.stack, mesh.pki, mesh.cells)
