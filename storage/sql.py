@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, event, inspect, make_url, text
@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 
 WRITE = {"sankofa_begin": "BEGIN IMMEDIATE"}
 """Execution options of a writing transaction: SQLite's takes the lock at its start, or it may deadlock."""
+CONNECTIONS: Final = 15
+"""Of one process to one database, all of them kept: one that is opened for a moment costs more than what it is
+asked, and it is when there is much to do that more than a few are wanted."""
 ORG_FENCED, ORG_GONE, ACCOUNT_FENCED = "fenced: org moving", "fenced: org moved", "fenced: account moved"
 """What the triggers of a fence say (storage/records/moves/fences.py)."""
 _MIGRATION_LOCK = 0x5A6E6B6F
@@ -83,9 +86,12 @@ def _fenced(text: str) -> SankofaError | None:
 def _create(url: str) -> AsyncEngine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database and parsed.database != ":memory:":
+    in_memory = parsed.database in (None, "", ":memory:")
+    if sqlite and parsed.database and not in_memory:
         _private_file(Path(parsed.database))
-    engine = create_async_engine(parsed, pool_pre_ping=not sqlite, hide_parameters=True)
+    # SQLite's memory is one connection's, and SQLAlchemy keeps that for it.
+    pool = {} if sqlite and in_memory else {"pool_size": CONNECTIONS, "max_overflow": 0}
+    engine = create_async_engine(parsed, pool_pre_ping=not sqlite, hide_parameters=True, **pool)
     if sqlite:
         _listen(engine.sync_engine)
     return engine

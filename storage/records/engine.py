@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -24,6 +25,10 @@ class Database:
     def __init__(self, engine: AsyncEngine, region: str) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**WRITE)
+        # SQLite has one writer at a time. Who waits for it there asks again and again, for 5 s, while others who
+        # came later are luckier, and holds a connection that reads want: under load both failed (measured).
+        one_at_a_time = engine.dialect.name == "sqlite"
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if one_at_a_time else nullcontext()
         self.region = region
 
     @classmethod
@@ -51,15 +56,15 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """All or nothing, on disk at the end of the block. Raises Unavailable."""
-        async with driver_errors(), self._writer.begin() as connection:
+        """All or nothing, on disk at the end of the block; in the order of asking. Raises Unavailable."""
+        async with self._turn, driver_errors(), self._writer.begin() as connection:
             yield connection
 
     @asynccontextmanager
     async def outside_transactions(self) -> AsyncIterator[AsyncConnection]:
-        """For statements that a transaction can't hold. Raises Unavailable."""
+        """For statements that a transaction can't hold, in the order of asking too. Raises Unavailable."""
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        async with driver_errors(), engine.connect() as connection:
+        async with self._turn, driver_errors(), engine.connect() as connection:
             yield connection
 
     def require_here(self, region: str) -> None:
