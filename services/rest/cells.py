@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -31,7 +30,7 @@ from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from services.rest.following import FOLLOW_S, POLL_S, FollowingChannel
+from services.rest.following import FollowingChannel, Waits
 from services.rest.lookups import LookUps
 
 T = TypeVar("T")
@@ -101,15 +100,13 @@ class Cells:
         Raises RateLimited(LOOKUP_THROTTLED), and what `ask` does.
         """
         self.count_look_up()
-        deadline = asyncio.get_running_loop().time() + FOLLOW_S
+        waits = Waits(self._timeout_s)
         while (home := await self.home_of(hint)) is not None:
             try:
                 return await ask(home)
             except CrossingRefused as error:
-                late = asyncio.get_running_loop().time() >= deadline
-                if error.reason != ErrorReason.ERROR_REASON_ACCOUNT_MOVED or late:
+                if not await waits.for_(error):
                     raise
-            await asyncio.sleep(POLL_S)
         return None
 
     def count_look_up(self) -> None:
