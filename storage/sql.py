@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 WRITE = {"sankofa_begin": "BEGIN IMMEDIATE"}
 """Execution options of a writing transaction: SQLite's takes the lock at its start, or it may deadlock."""
 CONNECTIONS: Final = 15
-"""Of one process to one database, all of them kept: one that is opened for a moment costs more than what it is
-asked, and it is when there is much to do that more than a few are wanted."""
+"""Of one process to one database, all of them kept: one that is opened for a moment costs more than what it
+is asked, and it is when there is much to do that more than a few are wanted."""
 ORG_FENCED, ORG_GONE, ACCOUNT_FENCED = "fenced: org moving", "fenced: org moved", "fenced: account moved"
 """What the triggers of a fence say (storage/records/moves/fences.py)."""
 _MIGRATION_LOCK = 0x5A6E6B6F

@@ -18,6 +18,15 @@ from mesh.numbered import R
 from mesh.tasks import background
 
 
+def start_exporter(
+    *, stack: AsyncExitStack, records: ExportRecords[R], files: Files, form: Form[R], every_s: float
+) -> Exporter[R]:
+    """An exporter at work until `stack` closes."""
+    exporter = Exporter(records=records, files=files, form=form, every_s=every_s)
+    background(exporter.run(), name="audit exports", stack=stack)
+    return exporter
+
+
 def start_exports(
     *,
     stack: AsyncExitStack,
@@ -29,9 +38,10 @@ def start_exports(
     every_s: float,
     messages: Any,
     whose: str,
+    exporter: Exporter[R] | None = None,
 ) -> ExportHandlers:
-    """The handlers of one kind of log, and an exporter at work until `stack` closes."""
-    exporter = Exporter(records=records, files=files, form=form, every_s=every_s)
-    background(exporter.run(), name="audit exports", stack=stack)
+    """The handlers of one kind of log, and an exporter at work, where none is yet, until `stack` closes."""
+    if exporter is None:
+        exporter = start_exporter(stack=stack, records=records, files=files, form=form, every_s=every_s)
     exports = Exports(gate=gate, records=records, files=files, ordered=exporter.wake, links=links)
     return ExportHandlers(exports=exports, messages=messages, whose=whose)

@@ -53,6 +53,7 @@ class Exporter(Generic[R]):
         self._every_s = every_s
         self._clock_ms = clock_ms
         self._ordered = asyncio.Event()
+        self._at_work = asyncio.Lock()
 
     def wake(self) -> None:
         """Says that there is a new order."""
@@ -64,9 +65,10 @@ class Exporter(Generic[R]):
         while True:
             self._ordered.clear()
             try:
-                await self._tidy()
+                await self.forget()
                 for export in await self._records.pending():
-                    await self._try(export)
+                    async with self._at_work:
+                        await self._try(export)
             except SankofaError as error:
                 log.warning("audit exports: %s", error.public_text)
             try:
@@ -74,6 +76,16 @@ class Exporter(Generic[R]):
                     await self._ordered.wait()
             except TimeoutError:
                 pass
+
+    async def forget(self) -> int:
+        """Deletes what is over, and each file that has no export here any more: its log may have moved.
+
+        Waits for the file that is being made. How many are there afterwards: none. Raises Unavailable.
+        """
+        async with self._at_work:
+            await self._records.expire(self._clock_ms() - int(KEPT.total_seconds() * 1000))
+            await self._files.delete(await self._leftovers())
+            return len(await self._leftovers())
 
     async def _try(self, export: Export) -> None:
         """One that can't be made now keeps none of the others waiting."""
@@ -96,10 +108,7 @@ class Exporter(Generic[R]):
         size = await self._files.write(export.export_id, texts())
         await self._records.ready(export, rows=written, size=size, now_ms=self._clock_ms())
 
-    async def _tidy(self) -> None:
-        """What is over, and what has no export any more here: its organisation may have moved."""
-        await self._records.expire(self._clock_ms() - int(KEPT.total_seconds() * 1000))
+    async def _leftovers(self) -> list[str]:
         files = await self._files.names()
-        if files:
-            kept = await self._records.with_files()
-            await self._files.delete(name for name in files if name not in kept)
+        kept = await self._records.with_files() if files else set()
+        return [name for name in files if name not in kept]

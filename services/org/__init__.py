@@ -29,7 +29,7 @@ from services.org.audit import build_audit
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
-from services.org.exports import build_exports
+from services.org.exports import build_exporter, build_exports
 from services.org.members import build_members
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
@@ -134,6 +134,7 @@ async def build(
         every_s=config.reconcile_every_s,
     )
     background(reconciler.run(), name="org reconciler", stack=stack)
+    exporter = build_exporter(stack=stack, deliveries=deliveries, files=files, every_s=config.export_look_s)
     transfer = build_transfer(
         node=node,
         stack=stack,
@@ -146,6 +147,7 @@ async def build(
         hints=hints,
         changes=changes,
         mailer=mailer,
+        forget_files=exporter.forget,
         patience=config.assign_patience,
         reached=reached,
     )
@@ -187,6 +189,7 @@ async def build(
         files=files,
         links=Links(secret, node.region),
         every_s=config.export_look_s,
+        exporter=exporter,
     )
     return [
         *transfer,

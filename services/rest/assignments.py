@@ -86,4 +86,5 @@ def _assignment(found: Assignment) -> Json:
         "rows": found.rows,
         "accounts": found.accounts,
         "reason": found.reason,
+        "left": {"rows": found.left.rows, "files": found.left.files} if found.HasField("left") else None,
     }

@@ -25,8 +25,8 @@ class Database:
     def __init__(self, engine: AsyncEngine, region: str) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**WRITE)
-        # SQLite has one writer at a time. Who waits for it there asks again and again, for 5 s, while others who
-        # came later are luckier, and holds a connection that reads want: under load both failed (measured).
+        # SQLite has one writer at a time. Who waits for it there asks again and again, for 5 s, while others
+        # who came later are luckier, and holds a connection that reads want: both failed under load.
         one_at_a_time = engine.dialect.name == "sqlite"
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if one_at_a_time else nullcontext()
         self.region = region

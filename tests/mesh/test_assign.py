@@ -14,6 +14,7 @@ from mesh.grants import make_grant
 from mesh.identity import Identity
 from mesh.signing import RowSigner
 from sankofa.ingest.v1 import project_pb2 as projects_pb
+from sankofa.org.v1 import export_pb2 as exports_pb
 from sankofa.org.v1 import org_pb2 as org_pb
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.org.v1.org_pb2 import OrgRole
@@ -115,6 +116,24 @@ async def test_the_old_region_has_nothing_and_says_where_to_ask(cells: Cells) ->
     assert await reason_of(cells.of[EU].orgs().ListProjects(listing, metadata=owner.metadata)) == "ORG_MOVED"
     found = await cells.registry.store.find_login_hint(HINTS.hint(EMAIL))
     assert found is not None and found[0].row.region == US
+
+
+async def test_files_of_exports_are_gone_as_soon_as_it_says_erased(cells: Cells) -> None:
+    owner = await cells.sign_up(EU)
+    act_as("usr_test")
+    await cells.of[EU].records.orgs.set_plan(owner.org_id, "pro")
+    await (
+        cells.of[EU]
+        .exports()
+        .CreateExport(exports_pb.CreateExportRequest(org_id=owner.org_id), metadata=owner.metadata)
+    )
+    folder = cells.of[EU].folder / "blobs"
+    await until(lambda: [path for path in folder.glob("*") if path.suffix != ".part"])
+    await assign(cells, owner, US)
+    assert not (await progress(cells, owner, EU)).HasField("left"), "nobody has counted yet"
+    assignment = await done(cells, owner)
+    assert list(folder.glob("*")) == [], "the next look is in a minute"
+    assert assignment.HasField("left") and (assignment.left.rows, assignment.left.files) == (0, 0)
 
 
 async def test_it_goes_back_and_forth_and_each_time_everywhere_follows(cells: Cells) -> None:

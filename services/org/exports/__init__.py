@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from mesh.exports import start_exports
+from mesh.exports import start_exporter, start_exports
+from mesh.exports.exporter import Exporter
 from mesh.exports.links import Links
 from mesh.permissions import OrgAction
 from mesh.plans import Feature, require_feature
@@ -17,6 +18,7 @@ from sankofa.org.v1 import export_pb2
 from sankofa.org.v1.export_pb2_grpc import add_AuditExportServiceServicer_to_server
 from services.org.callers import Callers
 from storage.blobs.folder import BlobFolder
+from storage.records.audit.chain import AuditRow
 from storage.records.audit.table import ORG_COLUMNS, Csv
 from storage.records.records import Deliveries
 
@@ -42,6 +44,14 @@ class Admins:
         return (await self._callers.member_by_id(user_id, scope, OrgAction.EXPORT_AUDIT)).user_id
 
 
+def build_exporter(
+    *, stack: AsyncExitStack, deliveries: Deliveries, files: BlobFolder, every_s: float
+) -> Exporter[AuditRow]:
+    """Starts what makes the files, and deletes them."""
+    form = Csv(ORG_COLUMNS)
+    return start_exporter(stack=stack, records=deliveries.exports, files=files, form=form, every_s=every_s)
+
+
 def build_exports(
     *,
     stack: AsyncExitStack,
@@ -50,8 +60,9 @@ def build_exports(
     files: BlobFolder,
     links: Links,
     every_s: float,
+    exporter: Exporter[AuditRow],
 ) -> Service:
-    """Wires the service and starts the exporter."""
+    """Wires the service."""
     handlers = start_exports(
         stack=stack,
         gate=Admins(callers),
@@ -62,6 +73,7 @@ def build_exports(
         every_s=every_s,
         messages=export_pb2,
         whose="org_id",
+        exporter=exporter,
     )
     descriptor = export_pb2.DESCRIPTOR.services_by_name["AuditExportService"]
     return Service(add_AuditExportServiceServicer_to_server, handlers, descriptor)

@@ -7,6 +7,7 @@ are read, compared and erased (storage/records/moves), and who may call at all (
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -46,6 +47,7 @@ def build_transfer(
     hints: LoginHints,
     changes: ChangeSignal,
     mailer: Mailer,
+    forget_files: Callable[[], Awaitable[int]],
     patience: timedelta,
     reached: Reached = nothing,
 ) -> list[Service]:
@@ -61,6 +63,7 @@ def build_transfer(
         hints=hints,
         changes=changes,
         mailer=mailer,
+        forget_files=forget_files,
         patience=patience,
         reached=reached,
     )

@@ -21,6 +21,10 @@ from storage.records.moves.arrivals import Arrival
 from storage.records.moves.departures import Departure
 from storage.records.records import Moves
 
+_ERASED: Final = (pb.ASSIGNMENT_STEP_ERASED, pb.ASSIGNMENT_STEP_DONE)
+_NOTHING: Final = pb.Left()
+"""Neither end reaches these steps before it is counted so."""
+
 CLAIM_WAIT_S: Final = 3.0
 """How long an answer waits to say whether anything else is in flight."""
 
@@ -100,6 +104,7 @@ class Assignments:
             rows=departure.rows,
             accounts=departure.accounts,
             reason=departure.reason,
+            left=_NOTHING if departure.step in _ERASED else None,
         )
 
     def _arrived(self, arrival: Arrival) -> pb.Assignment:
@@ -113,4 +118,5 @@ class Assignments:
             write_pause_ms=arrival.write_pause_ms,
             rows=arrival.rows,
             accounts=arrival.accounts,
+            left=_NOTHING if arrival.step in _ERASED else None,
         )

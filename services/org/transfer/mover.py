@@ -35,7 +35,10 @@ _IN_FLIGHT: Final = "another operation on the organisation is in flight: wait un
 
 
 class Mover:
-    """One task for each departure. `patience`: how long one may be fenced before it is given up."""
+    """One task for each departure. `patience`: how long one may be fenced before it is given up.
+
+    `forget_files` deletes the files of what has no rows here any more; how many are left.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Mover:
         hints: LoginHints,
         changes: ChangeSignal,
         mailer: Mailer,
+        forget_files: Callable[[], Awaitable[int]],
         patience: timedelta,
         reached: Reached,
         clock_ms: Callable[[], int] = wall_ms,
@@ -61,6 +65,7 @@ class Mover:
         self._hints = hints
         self._changes = changes
         self._mailer = mailer
+        self._forget_files = forget_files
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._reached = reached
         self._clock_ms = clock_ms
@@ -223,9 +228,9 @@ class Mover:
         self._reached("accounts moved")
 
     async def _erase(self, departure: Departure, sending: Sending) -> None:
-        """Nothing is left in tables, file and mails. The access feeds begin anew, without its rows."""
+        """Nothing is left in tables, files and mails. The access feeds begin anew, without its rows."""
         left = await self._departures.erase(departure)
-        if any(each.rows for each in left):
+        if any(each.rows for each in left) or await self._forget_files():
             raise Unavailable
         await self._mailer.forget(departure.org_id)
         await self._accounts.leave_nothing()
@@ -235,7 +240,7 @@ class Mover:
 
     async def _finish(self, departure: Departure, sending: Sending) -> None:
         """The new region lets another operation begin."""
-        await sending.finish(await self._departures.left(departure))
+        await sending.finish(await self._departures.left(departure), files_left=await self._forget_files())
         self._reached("finished")
         step, now = pb.ASSIGNMENT_STEP_DONE, self._clock_ms()
         await self._departures.reach(departure.operation_id, step, finished_at=now)

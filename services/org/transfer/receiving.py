@@ -6,6 +6,7 @@ Whoever gets here has shown a good grant: the guard has checked its signature, i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mesh.clock import wall_ms
 from mesh.errors import Conflict, Forbidden, InvalidInput
@@ -23,6 +24,21 @@ from services.org.transfer.words import Reached, key_message, operation_row
 from storage.records.moves.arrivals import COPYING, Arrival
 from storage.records.moves.rows import TableDigest
 from storage.records.records import Moves
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the old region tells at the end: what it has left, for how long nothing could be changed."""
+
+    left: Sequence[TableDigest]
+    files_left: int
+    write_pause_ms: int
+    accounts: int
+
+    @property
+    def erased(self) -> bool:
+        """Whether each table was counted, and nothing is there."""
+        return bool(self.left) and not self.files_left and not any(each.rows for each in self.left)
 
 
 class Receiver:
@@ -84,10 +100,10 @@ class Receiver:
         return sorted(name for name in here | there if here.get(name) != there.get(name))
 
     async def take(self, grant: OrgGrant, word: Handover, tables: Sequence[TableDigest]) -> SignedRow:
-        """The organisation is here: in the records, in the access feed, at the registry, in that order.
+        """The organisation is here: in records, access feed, directory, registry, in that order.
 
-        So whoever is sent here by the registry finds it. Raises Forbidden, Conflict, Unavailable; a repeat
-        goes on where the first one ended.
+        So whoever is sent here by the registry finds it, and a guard that knows of it. Raises Forbidden,
+        Conflict, Unavailable; a repeat goes on where the first one ended.
         """
         self._require_word(grant, word)
         if word.org_id != grant.org_id or word.epoch != grant.epoch:
@@ -95,10 +111,10 @@ class Receiver:
         row = await self._arrivals.take(grant.operation_id, word, tables, grant.digest_key)
         self._reached("target taken")
         await self._changes.notify()
-        await self._publisher.put([row])
-        self._reached("target published")
         signed = self._signer.sign(row)
         await self._directory.put_own_rows([signed])
+        await self._publisher.put([row])
+        self._reached("target published")
         self._publisher.wake()
         return signed
 
@@ -120,11 +136,9 @@ class Receiver:
         await self._publisher.put([row])
         self._publisher.wake()
 
-    async def finish(
-        self, grant: OrgGrant, left: Sequence[TableDigest], write_pause_ms: int, accounts: int
-    ) -> None:
+    async def finish(self, grant: OrgGrant, told: Finished) -> None:
         """The old region has nothing left: another operation may begin. Raises Conflict where it has."""
-        if not left or any(each.rows for each in left):
+        if not told.erased:
             raise Conflict
         arrival = await self._arrivals.find(grant.operation_id)
         if arrival is None or not arrival.taken:
@@ -135,7 +149,10 @@ class Receiver:
         )
         self._reached("target released")
         await self._arrivals.finish(
-            grant.operation_id, now_ms=self._clock_ms(), write_pause_ms=write_pause_ms, accounts=accounts
+            grant.operation_id,
+            now_ms=self._clock_ms(),
+            write_pause_ms=told.write_pause_ms,
+            accounts=told.accounts,
         )
         self._keys.pop(grant.operation_id, None)
 

@@ -85,7 +85,7 @@ class Sending:
             )
         )
 
-    async def finish(self, left: Sequence[TableDigest]) -> None:
+    async def finish(self, left: Sequence[TableDigest], *, files_left: int) -> None:
         """Tells what is left here: nothing."""
         departure = self._departure
         await self._stub.Finish(
@@ -94,6 +94,7 @@ class Sending:
                 left=to_messages(left),
                 write_pause_ms=departure.write_pause_ms,
                 accounts=departure.accounts,
+                files_left=files_left,
             )
         )
 

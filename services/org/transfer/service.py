@@ -6,7 +6,7 @@ from mesh.context import current
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceServicer, TransferServiceServicer
 from services.org.transfer.assignments import Assignments
-from services.org.transfer.receiving import Receiver
+from services.org.transfer.receiving import Finished, Receiver
 from services.org.transfer.words import from_messages
 
 
@@ -67,7 +67,8 @@ class TransferServicer(TransferServiceServicer):
     async def Finish(self, request: pb.FinishRequest, context: object) -> pb.FinishResponse:
         """All is done."""
         left = from_messages(request.left)
-        await self._receiver.finish(request.grant, left, request.write_pause_ms, request.accounts)
+        told = Finished(left, request.files_left, request.write_pause_ms, request.accounts)
+        await self._receiver.finish(request.grant, told)
         return pb.FinishResponse()
 
     async def Abandon(self, request: pb.AbandonRequest, context: object) -> pb.AbandonResponse:

@@ -47,6 +47,7 @@ _PROGRESS: Final = Body(
             "rows": 412,
             "accounts": 1,
             "reason": "",
+            "left": {"rows": 0, "files": 0},
         },
     },
 )
@@ -88,7 +89,9 @@ AREA: Final = Area(
                 "rows": NUMBER,
                 "accounts": NUMBER,
                 "reason": TEXT,
+                "left": {"anyOf": [ref("Left"), {"type": "null"}]},
             }
-        )
+        ),
+        "Left": an_object({"rows": NUMBER, "files": NUMBER}),
     },
 )

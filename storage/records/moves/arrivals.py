@@ -146,7 +146,12 @@ class Arrivals:
             await _set(connection, operation_id, **values, finished_at=now_ms)
             actor = await requested_by(connection, arrival.org_id)
             async with noting(connection, arrival.org_id, actor) as change:
-                counts = {"rows_left": 0, "accounts": accounts, "write_pause_ms": write_pause_ms}
+                counts = {
+                    "rows_left": 0,
+                    "files_left": 0,
+                    "accounts": accounts,
+                    "write_pause_ms": write_pause_ms,
+                }
                 after = {"region": arrival.from_region} | counts
                 change.note("org.primary_region.erased", "org", arrival.org_id, after=after)
 

@@ -27,7 +27,7 @@ from sankofa.residency.v1 import grant_pb2 as sankofa_dot_residency_dot_v1_dot_g
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsankofa/org/v1/transfer.proto\x12\x0esankofa.org.v1\x1a\"sankofa/registry/v1/registry.proto\x1a sankofa/residency/v1/grant.proto\x1a\"sankofa/residency/v1/options.proto\"\x8f\x02\n\nAssignment\x12\x1a\n\x0coperation_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0b\x66rom_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tto_region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12,\n\x04step\x18\x04 \x01(\x0e\x32\x1e.sankofa.org.v1.AssignmentStep\x12\x18\n\x10\x62\x65gun_at_unix_ms\x18\x05 \x01(\x03\x12\x1b\n\x13\x66inished_at_unix_ms\x18\x06 \x01(\x03\x12\x16\n\x0ewrite_pause_ms\x18\x07 \x01(\x03\x12\x0c\n\x04rows\x18\x08 \x01(\x04\x12\x10\n\x08\x61\x63\x63ounts\x18\t \x01(\x04\x12\x14\n\x06reason\x18\n \x01(\tB\x04\xb0\xbb\x18\x01\"?\n\rAssignRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12\x14\n\x06region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"^\n\x0e\x41ssignResponse\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.sankofa.org.v1.Assignment\x12\x1c\n\x0eprimary_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"0\n\x14GetAssignmentRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\"e\n\x15GetAssignmentResponse\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.sankofa.org.v1.Assignment\x12\x1c\n\x0eprimary_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x0c\x42\x65ginRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\"a\n\rBeginResponse\x12\x18\n\npublic_key\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"v\n\nPutRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x04\x12\x13\n\x05nonce\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x01\x12\x14\n\x06sealed\x18\x04 \x01(\x0c\x42\x04\xb0\xbb\x18\x03\"\x1d\n\x0bPutResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x04\"F\n\x0bTableDigest\x12\x13\n\x05table\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x14\n\x06\x64igest\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"k\n\rVerifyRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12+\n\x06tables\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\")\n\x0eVerifyResponse\x12\x17\n\tdiffering\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x01\"\x9a\x01\n\x0bTakeRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12/\n\x08handover\x18\x02 \x01(\x0b\x32\x1d.sankofa.registry.v1.Handover\x12+\n\x06tables\x18\x03 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\"k\n\x0cTakeResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\xb6\x01\n\x12TakeAccountRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12\x15\n\x07user_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12/\n\x08handover\x18\x03 \x01(\x0b\x32\x1d.sankofa.registry.v1.Handover\x12\x13\n\x05nonce\x18\x04 \x01(\x0c\x42\x04\xb0\xbb\x18\x01\x12\x14\n\x06sealed\x18\x05 \x01(\x0c\x42\x04\xb0\xbb\x18\x03\"\x15\n\x13TakeAccountResponse\"\x93\x01\n\rFinishRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12)\n\x04left\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\x12\x16\n\x0ewrite_pause_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x04 \x01(\x04\"\x10\n\x0e\x46inishResponse\"?\n\x0e\x41\x62\x61ndonRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\"\x11\n\x0f\x41\x62\x61ndonResponse*\xbf\x02\n\x0e\x41ssignmentStep\x12\x1f\n\x1b\x41SSIGNMENT_STEP_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_STEP_CLAIMING\x10\x01\x12\x1a\n\x16\x41SSIGNMENT_STEP_FENCED\x10\x02\x12\x1a\n\x16\x41SSIGNMENT_STEP_COPIED\x10\x03\x12\x1f\n\x1b\x41SSIGNMENT_STEP_HANDED_OVER\x10\x04\x12\x1c\n\x18\x41SSIGNMENT_STEP_SWITCHED\x10\x05\x12\"\n\x1e\x41SSIGNMENT_STEP_ACCOUNTS_MOVED\x10\x06\x12\x1a\n\x16\x41SSIGNMENT_STEP_ERASED\x10\x07\x12\x18\n\x14\x41SSIGNMENT_STEP_DONE\x10\x08\x12\x1d\n\x19\x41SSIGNMENT_STEP_ABANDONED\x10\t2\xc6\x01\n\x11\x41ssignmentService\x12M\n\x06\x41ssign\x12\x1d.sankofa.org.v1.AssignRequest\x1a\x1e.sankofa.org.v1.AssignResponse\"\x04\xa8\xbb\x18\x02\x12\x62\n\rGetAssignment\x12$.sankofa.org.v1.GetAssignmentRequest\x1a%.sankofa.org.v1.GetAssignmentResponse\"\x04\xa8\xbb\x18\x02\x32\xba\x04\n\x0fTransferService\x12J\n\x05\x42\x65gin\x12\x1c.sankofa.org.v1.BeginRequest\x1a\x1d.sankofa.org.v1.BeginResponse\"\x04\xa8\xbb\x18\x04\x12\x44\n\x03Put\x12\x1a.sankofa.org.v1.PutRequest\x1a\x1b.sankofa.org.v1.PutResponse\"\x04\xa8\xbb\x18\x04\x12M\n\x06Verify\x12\x1d.sankofa.org.v1.VerifyRequest\x1a\x1e.sankofa.org.v1.VerifyResponse\"\x04\xa8\xbb\x18\x04\x12G\n\x04Take\x12\x1b.sankofa.org.v1.TakeRequest\x1a\x1c.sankofa.org.v1.TakeResponse\"\x04\xa8\xbb\x18\x04\x12\\\n\x0bTakeAccount\x12\".sankofa.org.v1.TakeAccountRequest\x1a#.sankofa.org.v1.TakeAccountResponse\"\x04\xa8\xbb\x18\x04\x12M\n\x06\x46inish\x12\x1d.sankofa.org.v1.FinishRequest\x1a\x1e.sankofa.org.v1.FinishResponse\"\x04\xa8\xbb\x18\x04\x12P\n\x07\x41\x62\x61ndon\x12\x1e.sankofa.org.v1.AbandonRequest\x1a\x1f.sankofa.org.v1.AbandonResponse\"\x04\xa8\xbb\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsankofa/org/v1/transfer.proto\x12\x0esankofa.org.v1\x1a\"sankofa/registry/v1/registry.proto\x1a sankofa/residency/v1/grant.proto\x1a\"sankofa/residency/v1/options.proto\"\xb3\x02\n\nAssignment\x12\x1a\n\x0coperation_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0b\x66rom_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tto_region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12,\n\x04step\x18\x04 \x01(\x0e\x32\x1e.sankofa.org.v1.AssignmentStep\x12\x18\n\x10\x62\x65gun_at_unix_ms\x18\x05 \x01(\x03\x12\x1b\n\x13\x66inished_at_unix_ms\x18\x06 \x01(\x03\x12\x16\n\x0ewrite_pause_ms\x18\x07 \x01(\x03\x12\x0c\n\x04rows\x18\x08 \x01(\x04\x12\x10\n\x08\x61\x63\x63ounts\x18\t \x01(\x04\x12\x14\n\x06reason\x18\n \x01(\tB\x04\xb0\xbb\x18\x01\x12\"\n\x04left\x18\x0b \x01(\x0b\x32\x14.sankofa.org.v1.Left\"#\n\x04Left\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\r\n\x05\x66iles\x18\x02 \x01(\x04\"?\n\rAssignRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12\x14\n\x06region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"^\n\x0e\x41ssignResponse\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.sankofa.org.v1.Assignment\x12\x1c\n\x0eprimary_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"0\n\x14GetAssignmentRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\"e\n\x15GetAssignmentResponse\x12.\n\nassignment\x18\x01 \x01(\x0b\x32\x1a.sankofa.org.v1.Assignment\x12\x1c\n\x0eprimary_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x0c\x42\x65ginRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\"a\n\rBeginResponse\x12\x18\n\npublic_key\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"v\n\nPutRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x04\x12\x13\n\x05nonce\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x01\x12\x14\n\x06sealed\x18\x04 \x01(\x0c\x42\x04\xb0\xbb\x18\x03\"\x1d\n\x0bPutResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x04\"F\n\x0bTableDigest\x12\x13\n\x05table\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x14\n\x06\x64igest\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"k\n\rVerifyRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12+\n\x06tables\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\")\n\x0eVerifyResponse\x12\x17\n\tdiffering\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x01\"\x9a\x01\n\x0bTakeRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12/\n\x08handover\x18\x02 \x01(\x0b\x32\x1d.sankofa.registry.v1.Handover\x12+\n\x06tables\x18\x03 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\"k\n\x0cTakeResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\xb6\x01\n\x12TakeAccountRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12\x15\n\x07user_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12/\n\x08handover\x18\x03 \x01(\x0b\x32\x1d.sankofa.registry.v1.Handover\x12\x13\n\x05nonce\x18\x04 \x01(\x0c\x42\x04\xb0\xbb\x18\x01\x12\x14\n\x06sealed\x18\x05 \x01(\x0c\x42\x04\xb0\xbb\x18\x03\"\x15\n\x13TakeAccountResponse\"\xa7\x01\n\rFinishRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\x12)\n\x04left\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.TableDigest\x12\x16\n\x0ewrite_pause_ms\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x04 \x01(\x04\x12\x12\n\nfiles_left\x18\x05 \x01(\x04\"\x10\n\x0e\x46inishResponse\"?\n\x0e\x41\x62\x61ndonRequest\x12-\n\x05grant\x18\x01 \x01(\x0b\x32\x1e.sankofa.residency.v1.OrgGrant\"\x11\n\x0f\x41\x62\x61ndonResponse*\xbf\x02\n\x0e\x41ssignmentStep\x12\x1f\n\x1b\x41SSIGNMENT_STEP_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41SSIGNMENT_STEP_CLAIMING\x10\x01\x12\x1a\n\x16\x41SSIGNMENT_STEP_FENCED\x10\x02\x12\x1a\n\x16\x41SSIGNMENT_STEP_COPIED\x10\x03\x12\x1f\n\x1b\x41SSIGNMENT_STEP_HANDED_OVER\x10\x04\x12\x1c\n\x18\x41SSIGNMENT_STEP_SWITCHED\x10\x05\x12\"\n\x1e\x41SSIGNMENT_STEP_ACCOUNTS_MOVED\x10\x06\x12\x1a\n\x16\x41SSIGNMENT_STEP_ERASED\x10\x07\x12\x18\n\x14\x41SSIGNMENT_STEP_DONE\x10\x08\x12\x1d\n\x19\x41SSIGNMENT_STEP_ABANDONED\x10\t2\xc6\x01\n\x11\x41ssignmentService\x12M\n\x06\x41ssign\x12\x1d.sankofa.org.v1.AssignRequest\x1a\x1e.sankofa.org.v1.AssignResponse\"\x04\xa8\xbb\x18\x02\x12\x62\n\rGetAssignment\x12$.sankofa.org.v1.GetAssignmentRequest\x1a%.sankofa.org.v1.GetAssignmentResponse\"\x04\xa8\xbb\x18\x02\x32\xba\x04\n\x0fTransferService\x12J\n\x05\x42\x65gin\x12\x1c.sankofa.org.v1.BeginRequest\x1a\x1d.sankofa.org.v1.BeginResponse\"\x04\xa8\xbb\x18\x04\x12\x44\n\x03Put\x12\x1a.sankofa.org.v1.PutRequest\x1a\x1b.sankofa.org.v1.PutResponse\"\x04\xa8\xbb\x18\x04\x12M\n\x06Verify\x12\x1d.sankofa.org.v1.VerifyRequest\x1a\x1e.sankofa.org.v1.VerifyResponse\"\x04\xa8\xbb\x18\x04\x12G\n\x04Take\x12\x1b.sankofa.org.v1.TakeRequest\x1a\x1c.sankofa.org.v1.TakeResponse\"\x04\xa8\xbb\x18\x04\x12\\\n\x0bTakeAccount\x12\".sankofa.org.v1.TakeAccountRequest\x1a#.sankofa.org.v1.TakeAccountResponse\"\x04\xa8\xbb\x18\x04\x12M\n\x06\x46inish\x12\x1d.sankofa.org.v1.FinishRequest\x1a\x1e.sankofa.org.v1.FinishResponse\"\x04\xa8\xbb\x18\x04\x12P\n\x07\x41\x62\x61ndon\x12\x1e.sankofa.org.v1.AbandonRequest\x1a\x1f.sankofa.org.v1.AbandonResponse\"\x04\xa8\xbb\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -92,50 +92,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFERSERVICE'].methods_by_name['Finish']._serialized_options = b'\250\273\030\004'
   _globals['_TRANSFERSERVICE'].methods_by_name['Abandon']._loaded_options = None
   _globals['_TRANSFERSERVICE'].methods_by_name['Abandon']._serialized_options = b'\250\273\030\004'
-  _globals['_ASSIGNMENTSTEP']._serialized_start=2007
-  _globals['_ASSIGNMENTSTEP']._serialized_end=2326
+  _globals['_ASSIGNMENTSTEP']._serialized_start=2100
+  _globals['_ASSIGNMENTSTEP']._serialized_end=2419
   _globals['_ASSIGNMENT']._serialized_start=156
-  _globals['_ASSIGNMENT']._serialized_end=427
-  _globals['_ASSIGNREQUEST']._serialized_start=429
-  _globals['_ASSIGNREQUEST']._serialized_end=492
-  _globals['_ASSIGNRESPONSE']._serialized_start=494
-  _globals['_ASSIGNRESPONSE']._serialized_end=588
-  _globals['_GETASSIGNMENTREQUEST']._serialized_start=590
-  _globals['_GETASSIGNMENTREQUEST']._serialized_end=638
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=640
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=741
-  _globals['_BEGINREQUEST']._serialized_start=743
-  _globals['_BEGINREQUEST']._serialized_end=804
-  _globals['_BEGINRESPONSE']._serialized_start=806
-  _globals['_BEGINRESPONSE']._serialized_end=903
-  _globals['_PUTREQUEST']._serialized_start=905
-  _globals['_PUTREQUEST']._serialized_end=1023
-  _globals['_PUTRESPONSE']._serialized_start=1025
-  _globals['_PUTRESPONSE']._serialized_end=1054
-  _globals['_TABLEDIGEST']._serialized_start=1056
-  _globals['_TABLEDIGEST']._serialized_end=1126
-  _globals['_VERIFYREQUEST']._serialized_start=1128
-  _globals['_VERIFYREQUEST']._serialized_end=1235
-  _globals['_VERIFYRESPONSE']._serialized_start=1237
-  _globals['_VERIFYRESPONSE']._serialized_end=1278
-  _globals['_TAKEREQUEST']._serialized_start=1281
-  _globals['_TAKEREQUEST']._serialized_end=1435
-  _globals['_TAKERESPONSE']._serialized_start=1437
-  _globals['_TAKERESPONSE']._serialized_end=1544
-  _globals['_TAKEACCOUNTREQUEST']._serialized_start=1547
-  _globals['_TAKEACCOUNTREQUEST']._serialized_end=1729
-  _globals['_TAKEACCOUNTRESPONSE']._serialized_start=1731
-  _globals['_TAKEACCOUNTRESPONSE']._serialized_end=1752
-  _globals['_FINISHREQUEST']._serialized_start=1755
-  _globals['_FINISHREQUEST']._serialized_end=1902
-  _globals['_FINISHRESPONSE']._serialized_start=1904
-  _globals['_FINISHRESPONSE']._serialized_end=1920
-  _globals['_ABANDONREQUEST']._serialized_start=1922
-  _globals['_ABANDONREQUEST']._serialized_end=1985
-  _globals['_ABANDONRESPONSE']._serialized_start=1987
-  _globals['_ABANDONRESPONSE']._serialized_end=2004
-  _globals['_ASSIGNMENTSERVICE']._serialized_start=2329
-  _globals['_ASSIGNMENTSERVICE']._serialized_end=2527
-  _globals['_TRANSFERSERVICE']._serialized_start=2530
-  _globals['_TRANSFERSERVICE']._serialized_end=3100
+  _globals['_ASSIGNMENT']._serialized_end=463
+  _globals['_LEFT']._serialized_start=465
+  _globals['_LEFT']._serialized_end=500
+  _globals['_ASSIGNREQUEST']._serialized_start=502
+  _globals['_ASSIGNREQUEST']._serialized_end=565
+  _globals['_ASSIGNRESPONSE']._serialized_start=567
+  _globals['_ASSIGNRESPONSE']._serialized_end=661
+  _globals['_GETASSIGNMENTREQUEST']._serialized_start=663
+  _globals['_GETASSIGNMENTREQUEST']._serialized_end=711
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=713
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=814
+  _globals['_BEGINREQUEST']._serialized_start=816
+  _globals['_BEGINREQUEST']._serialized_end=877
+  _globals['_BEGINRESPONSE']._serialized_start=879
+  _globals['_BEGINRESPONSE']._serialized_end=976
+  _globals['_PUTREQUEST']._serialized_start=978
+  _globals['_PUTREQUEST']._serialized_end=1096
+  _globals['_PUTRESPONSE']._serialized_start=1098
+  _globals['_PUTRESPONSE']._serialized_end=1127
+  _globals['_TABLEDIGEST']._serialized_start=1129
+  _globals['_TABLEDIGEST']._serialized_end=1199
+  _globals['_VERIFYREQUEST']._serialized_start=1201
+  _globals['_VERIFYREQUEST']._serialized_end=1308
+  _globals['_VERIFYRESPONSE']._serialized_start=1310
+  _globals['_VERIFYRESPONSE']._serialized_end=1351
+  _globals['_TAKEREQUEST']._serialized_start=1354
+  _globals['_TAKEREQUEST']._serialized_end=1508
+  _globals['_TAKERESPONSE']._serialized_start=1510
+  _globals['_TAKERESPONSE']._serialized_end=1617
+  _globals['_TAKEACCOUNTREQUEST']._serialized_start=1620
+  _globals['_TAKEACCOUNTREQUEST']._serialized_end=1802
+  _globals['_TAKEACCOUNTRESPONSE']._serialized_start=1804
+  _globals['_TAKEACCOUNTRESPONSE']._serialized_end=1825
+  _globals['_FINISHREQUEST']._serialized_start=1828
+  _globals['_FINISHREQUEST']._serialized_end=1995
+  _globals['_FINISHRESPONSE']._serialized_start=1997
+  _globals['_FINISHRESPONSE']._serialized_end=2013
+  _globals['_ABANDONREQUEST']._serialized_start=2015
+  _globals['_ABANDONREQUEST']._serialized_end=2078
+  _globals['_ABANDONRESPONSE']._serialized_start=2080
+  _globals['_ABANDONRESPONSE']._serialized_end=2097
+  _globals['_ASSIGNMENTSERVICE']._serialized_start=2422
+  _globals['_ASSIGNMENTSERVICE']._serialized_end=2620
+  _globals['_TRANSFERSERVICE']._serialized_start=2623
+  _globals['_TRANSFERSERVICE']._serialized_end=3193
 # @@protoc_insertion_point(module_scope)

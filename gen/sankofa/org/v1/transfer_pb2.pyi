@@ -34,7 +34,7 @@ ASSIGNMENT_STEP_DONE: AssignmentStep
 ASSIGNMENT_STEP_ABANDONED: AssignmentStep
 
 class Assignment(_message.Message):
-    __slots__ = ("operation_id", "from_region", "to_region", "step", "begun_at_unix_ms", "finished_at_unix_ms", "write_pause_ms", "rows", "accounts", "reason")
+    __slots__ = ("operation_id", "from_region", "to_region", "step", "begun_at_unix_ms", "finished_at_unix_ms", "write_pause_ms", "rows", "accounts", "reason", "left")
     OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_REGION_FIELD_NUMBER: _ClassVar[int]
     TO_REGION_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class Assignment(_message.Message):
     ROWS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
     operation_id: str
     from_region: str
     to_region: str
@@ -55,7 +56,16 @@ class Assignment(_message.Message):
     rows: int
     accounts: int
     reason: str
-    def __init__(self, operation_id: _Optional[str] = ..., from_region: _Optional[str] = ..., to_region: _Optional[str] = ..., step: _Optional[_Union[AssignmentStep, str]] = ..., begun_at_unix_ms: _Optional[int] = ..., finished_at_unix_ms: _Optional[int] = ..., write_pause_ms: _Optional[int] = ..., rows: _Optional[int] = ..., accounts: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    left: Left
+    def __init__(self, operation_id: _Optional[str] = ..., from_region: _Optional[str] = ..., to_region: _Optional[str] = ..., step: _Optional[_Union[AssignmentStep, str]] = ..., begun_at_unix_ms: _Optional[int] = ..., finished_at_unix_ms: _Optional[int] = ..., write_pause_ms: _Optional[int] = ..., rows: _Optional[int] = ..., accounts: _Optional[int] = ..., reason: _Optional[str] = ..., left: _Optional[_Union[Left, _Mapping]] = ...) -> None: ...
+
+class Left(_message.Message):
+    __slots__ = ("rows", "files")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    files: int
+    def __init__(self, rows: _Optional[int] = ..., files: _Optional[int] = ...) -> None: ...
 
 class AssignRequest(_message.Message):
     __slots__ = ("org_id", "region")
@@ -182,16 +192,18 @@ class TakeAccountResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class FinishRequest(_message.Message):
-    __slots__ = ("grant", "left", "write_pause_ms", "accounts")
+    __slots__ = ("grant", "left", "write_pause_ms", "accounts", "files_left")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     WRITE_PAUSE_MS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    FILES_LEFT_FIELD_NUMBER: _ClassVar[int]
     grant: _grant_pb2.OrgGrant
     left: _containers.RepeatedCompositeFieldContainer[TableDigest]
     write_pause_ms: int
     accounts: int
-    def __init__(self, grant: _Optional[_Union[_grant_pb2.OrgGrant, _Mapping]] = ..., left: _Optional[_Iterable[_Union[TableDigest, _Mapping]]] = ..., write_pause_ms: _Optional[int] = ..., accounts: _Optional[int] = ...) -> None: ...
+    files_left: int
+    def __init__(self, grant: _Optional[_Union[_grant_pb2.OrgGrant, _Mapping]] = ..., left: _Optional[_Iterable[_Union[TableDigest, _Mapping]]] = ..., write_pause_ms: _Optional[int] = ..., accounts: _Optional[int] = ..., files_left: _Optional[int] = ...) -> None: ...
 
 class FinishResponse(_message.Message):
     __slots__ = ()
