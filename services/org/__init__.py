@@ -148,6 +148,7 @@ async def build(
         changes=changes,
         mailer=mailer,
         forget_files=exporter.forget,
+        members=members,
         patience=config.assign_patience,
         reached=reached,
     )

@@ -89,6 +89,9 @@ class MemberRecords(Protocol):
     async def invitations(self, org_id: str, now_ms: int) -> list[Invitation]:
         """Those that can still be accepted, oldest first."""
 
+    async def known(self, org_id: str, people: Mapping[str, str], home_region: str, now_ms: int) -> set[str]:
+        """Of people, e-mails by user id: members whose home is that region, and who is invited."""
+
     async def invite(self, invitation: Invitation, secret_hash: bytes, admits: Admits) -> None:
         """Takes the place of an earlier invitation of the same person. Raises Conflict(ALREADY_MEMBER)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
 from mesh.errors import Conflict, Forbidden, NotFound
+from mesh.hints import normalise
 from mesh.permissions import org_role_name, project_role_name
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -46,6 +47,15 @@ class SqlMemberRecords:
         """As MemberRecords says."""
         async with self._database.read() as connection:
             return await sql_invitations.open_ones(connection, org_id, now_ms)
+
+    async def known(self, org_id: str, people: Mapping[str, str], home_region: str, now_ms: int) -> set[str]:
+        """As MemberRecords says."""
+        at_home = (members.c.org_id == org_id, members.c.home_region == home_region)
+        query = select(members.c.user_id).where(*at_home, members.c.user_id.in_(people))
+        async with self._database.read() as connection:
+            found = set(await connection.scalars(query))
+            invited = {each.email_key for each in await sql_invitations.open_ones(connection, org_id, now_ms)}
+        return found | {user_id for user_id, email in people.items() if normalise(email) in invited}
 
     async def invite(self, invitation: Invitation, secret_hash: bytes, admits: Admits) -> None:
         """As MemberRecords says."""

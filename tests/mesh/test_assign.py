@@ -15,8 +15,10 @@ from mesh.identity import Identity
 from mesh.signing import RowSigner
 from sankofa.ingest.v1 import project_pb2 as projects_pb
 from sankofa.org.v1 import export_pb2 as exports_pb
+from sankofa.org.v1 import member_pb2 as members_pb
 from sankofa.org.v1 import org_pb2 as org_pb
 from sankofa.org.v1 import transfer_pb2 as pb
+from sankofa.org.v1.member_pb2_grpc import MemberServiceStub
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub, TransferServiceStub
 from sankofa.residency.v1.environment_pb2 import Environment
@@ -116,6 +118,52 @@ async def test_the_old_region_has_nothing_and_says_where_to_ask(cells: Cells) ->
     assert await reason_of(cells.of[EU].orgs().ListProjects(listing, metadata=owner.metadata)) == "ORG_MOVED"
     found = await cells.registry.store.find_login_hint(HINTS.hint(EMAIL))
     assert found is not None and found[0].row.region == US
+
+
+async def test_an_account_stays_with_its_other_organisation_until_that_membership_ends(cells: Cells) -> None:
+    owner, other = await cells.sign_up(EU), await cells.sign_up(US, "eve@example.org")
+    act_as("usr_test")
+    there = cells.of[US].records.orgs
+    await cells.of[EU].records.orgs.point(owner.user_id, other.org_id)
+    await there.put_member(other.org_id, owner.user_id, OrgRole.ORG_ROLE_MEMBER, EU)
+    await assign(cells, owner, US)
+    assert (await done(cells, owner)).accounts == 0
+    session = await log_in(cells, EU)
+    owner = Owner(session.token, owner.user_id, owner.org_id, EU)
+    act_as("usr_test")
+    await there.put_member(other.org_id, owner.user_id, OrgRole.ORG_ROLE_UNSPECIFIED, EU)
+    await assign(cells, owner, EU, at=US)
+    await done(cells, owner, EU)
+    await assign(cells, owner, US)
+    assert (await done(cells, owner)).accounts == 1, "it points at nothing else any more"
+    assert (await log_in(cells, US)).user.home_region == US
+
+
+async def test_an_invitation_that_may_be_accepted_holds_an_account_back_one_that_was_not_does_not(
+    cells: Cells,
+) -> None:
+    owner, other = await cells.sign_up(EU), await cells.sign_up(US, "eve@example.org")
+    await cells.of[EU].records.orgs.point(owner.user_id, other.org_id)  # as an introduction does
+    members = MemberServiceStub(cells.of[US].channel())
+    invite = members_pb.InviteRequest(org_id=other.org_id, email=EMAIL, role=OrgRole.ORG_ROLE_MEMBER)
+    invited = (await members.Invite(invite, metadata=other.metadata)).invitation
+    await assign(cells, owner, US)
+    assert (await done(cells, owner)).accounts == 0
+    withdraw = members_pb.WithdrawInvitationRequest(org_id=other.org_id, invitation_id=invited.invitation_id)
+    await members.WithdrawInvitation(withdraw, metadata=other.metadata)
+    session = await log_in(cells, EU)
+    owner = Owner(session.token, owner.user_id, owner.org_id, EU)
+    await assign(cells, owner, EU, at=US)
+    await done(cells, owner, EU)
+    await assign(cells, owner, US)
+    assert (await done(cells, owner)).accounts == 1
+
+
+async def test_only_a_cell_asks_whose_accounts_may_go(cells: Cells) -> None:
+    owner = await cells.sign_up(EU)
+    request = members_pb.FindPeopleRequest(org_id=owner.org_id)
+    refused = MemberServiceStub(cells.of[EU].channel()).FindPeople(request, metadata=owner.metadata)
+    assert await reason_of(refused) == "ROLE_FORBIDDEN"
 
 
 async def test_files_of_exports_are_gone_as_soon_as_it_says_erased(cells: Cells) -> None:

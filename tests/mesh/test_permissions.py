@@ -21,7 +21,11 @@ pytestmark = [pytest.mark.disk, pytest.mark.network]
 
 CONTRACTS = (org_pb2, member_pb2, plan_pb2, transfer_pb2, webhook_pb2, export_pb2)
 OPERATORS = {"SetPlan"}
-NOT_A_PERSONS = {"AcceptInvitation": "shows a secret", "Download": "shows a signed link"}
+NOT_A_PERSONS = {
+    "AcceptInvitation": "shows a secret",
+    "Download": "shows a signed link",
+    "FindPeople": "a cell asks",
+}
 FOR_MEMBERS = {"ListProjects", "ListMembers", "ListTeams", "RemoveMember", "GetUsage"}
 """What a Member may ask; to remove oneself is to leave."""
 

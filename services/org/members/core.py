@@ -72,6 +72,10 @@ class Members:
         invitations = await self._records.invitations(org_id, self._clock_ms()) if sees else []
         return People(await self._records.members(org_id), invitations)
 
+    async def known(self, org_id: str, people: Mapping[str, str], home_region: str) -> set[str]:
+        """Who of another region's people, e-mails by user id, is a member or has an open invitation."""
+        return await self._records.known(org_id, people, home_region, self._clock_ms())
+
     async def invite(
         self, token: str | None, org_id: str, email: str, role: OrgRole, projects: Mapping[str, ProjectRole]
     ) -> Invitation:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mesh.context import current
+from mesh.errors import CrossingRefused
 from sankofa.org.v1 import member_pb2 as pb
 from sankofa.org.v1.member_pb2_grpc import MemberServiceServicer
 from sankofa.org.v1.org_pb2 import Org, ProjectRole
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.members.core import Members
 from services.org.members.joining import Joinings
 from services.org.members.project_roles import ProjectRoles
@@ -32,6 +34,15 @@ class MemberServicer(MemberServiceServicer):
             members=[_member(each) for each in people.members],
             invitations=[_invitation(each) for each in people.invitations],
         )
+
+    async def FindPeople(self, request: pb.FindPeopleRequest, context: object) -> pb.FindPeopleResponse:
+        """For a cell, about the accounts of its own region."""
+        caller = current().caller
+        if caller.role != "cell":
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        people = {person.user_id: person.email for person in request.people}
+        found = await self._members.known(request.org_id, people, caller.region)
+        return pb.FindPeopleResponse(user_ids=sorted(found))
 
     async def Invite(self, request: pb.InviteRequest, context: object) -> pb.InviteResponse:
         """A mail is on its way."""

@@ -27,8 +27,10 @@ from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
 from services.org.transfer.assignments import Assignments
 from services.org.transfer.mover import Mover, Reached, nothing
+from services.org.transfer.pointers import Pointers
 from services.org.transfer.receiving import Receiver
 from services.org.transfer.service import AssignmentServicer, TransferServicer
+from storage.records.members import MemberRecords
 from storage.records.records import Moves
 
 __all__ = ["build_transfer"]
@@ -48,6 +50,7 @@ def build_transfer(
     changes: ChangeSignal,
     mailer: Mailer,
     forget_files: Callable[[], Awaitable[int]],
+    members: MemberRecords,
     patience: timedelta,
     reached: Reached = nothing,
 ) -> list[Service]:
@@ -64,6 +67,7 @@ def build_transfer(
         changes=changes,
         mailer=mailer,
         forget_files=forget_files,
+        pointers=Pointers(node=node, directory=directory, accounts=moves.accounts, members=members),
         patience=patience,
         reached=reached,
     )

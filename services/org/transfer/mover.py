@@ -18,6 +18,7 @@ from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.registry.v1.registry_pb2 import Handover
 from services.org.core import OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
+from services.org.transfer.pointers import Pointers
 from services.org.transfer.sending import Sending
 from services.org.transfer.words import Reached, nothing, operation_row
 from storage.records.moves.departures import Departure
@@ -53,6 +54,7 @@ class Mover:
         changes: ChangeSignal,
         mailer: Mailer,
         forget_files: Callable[[], Awaitable[int]],
+        pointers: Pointers,
         patience: timedelta,
         reached: Reached,
         clock_ms: Callable[[], int] = wall_ms,
@@ -66,6 +68,7 @@ class Mover:
         self._changes = changes
         self._mailer = mailer
         self._forget_files = forget_files
+        self._pointers = pointers
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._reached = reached
         self._clock_ms = clock_ms
@@ -212,13 +215,17 @@ class Mover:
 
     async def _move_accounts(self, departure: Departure, sending: Sending) -> None:
         """Each account by itself: log-ins of one wait for as long as that takes."""
+        await self._pointers.settle(departure.org_id)
         every = await self._accounts.going_with(departure.org_id)
         if every:
             await sending.begin()  # the key of the copy is gone if the other region has started again
         for leaving in every:
             hint = self._hints.hint(leaving.email)
-            word = self._word(departure.to_region, leaving.epoch, login_hint=hint)
-            word = await self._accounts.hand_over(leaving, departure.operation_id, hint, word)
+            told = self._word(departure.to_region, leaving.epoch, login_hint=hint)
+            org_id, operation_id = departure.org_id, departure.operation_id
+            word = await self._accounts.hand_over(leaving, org_id, operation_id, hint, told)
+            if word is None:
+                continue
             self._reached("account handed over")
             await sending.take_account(leaving.user_id, word, await self._accounts.rows(leaving.user_id))
             self._reached("account taken")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict
@@ -23,6 +23,7 @@ from storage.records.tables import (
     ACCOUNT_TABLES,
     account_departures,
     account_handovers,
+    account_orgs,
     accounts,
     departures,
     members,
@@ -39,6 +40,15 @@ class Leaving:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """An account that does not go with an organisation, since its owner may be a member of others."""
+
+    user_id: str
+    email: str
+    org_ids: Sequence[str]
+
+
 class Accounts:
     """Both halves: what leaves, and what has come. Every method is one transaction."""
 
@@ -51,29 +61,48 @@ class Accounts:
         Whoever is a member elsewhere as well keeps their home, which those organisations know; but not one
         that has been given away already.
         """
-        of_org = select(members.c.user_id).where(members.c.org_id == org_id)
-        others = members.alias()
-        elsewhere = [exists().where(others.c.user_id == accounts.c.user_id, others.c.org_id != org_id)]
-        for table in ACCOUNT_TABLES:
-            if "org_id" in table.columns:
-                other = table.c.user_id == accounts.c.user_id, table.c.org_id != org_id
-                elsewhere.append(exists().where(*other))
         given = select(account_departures.c.account_id)
-        stays = or_(*elsewhere) & accounts.c.user_id.not_in(given)
-        query = select(accounts.c.user_id, accounts.c.email).where(accounts.c.user_id.in_(of_org), ~stays)
+        goes = or_(~_elsewhere(org_id), accounts.c.user_id.in_(given))
+        query = select(accounts.c.user_id, accounts.c.email).where(_of(org_id), goes)
         async with self._database.read() as connection:
             found = (await connection.execute(query.order_by(accounts.c.user_id))).all()
             return [
                 Leaving(row.user_id, row.email, 2 + await _moves(connection, row.user_id)) for row in found
             ]
 
-    async def hand_over(self, leaving: Leaving, operation_id: str, hint: str, word: Handover) -> Handover:
-        """Gives the account away: there is no way back. A repeat answers the word that was given first."""
+    async def held_back(self, org_id: str) -> list[HeldBack]:
+        """The accounts at home here of members of an organisation that point at others."""
+        pointed = select(account_orgs.c.user_id, account_orgs.c.org_id, accounts.c.email)
+        given = select(account_departures.c.account_id)
+        going_on = accounts.c.user_id.not_in(given), account_orgs.c.org_id != org_id
+        query = pointed.join(accounts).where(_of(org_id), *going_on)
+        found: dict[tuple[str, str], list[str]] = {}
+        async with self._database.read() as connection:
+            for row in await connection.execute(query):
+                found.setdefault((row.user_id, row.email), []).append(row.org_id)
+        return [HeldBack(user_id, email, org_ids) for (user_id, email), org_ids in found.items()]
+
+    async def point_no_more(self, user_ids: Iterable[str], org_id: str) -> None:
+        """Their owners have nothing to do with an organisation."""
+        these = account_orgs.c.org_id == org_id, account_orgs.c.user_id.in_(list(user_ids))
+        async with self._database.write() as connection:
+            await connection.execute(delete(account_orgs).where(*these))
+
+    async def hand_over(
+        self, leaving: Leaving, org_id: str, operation_id: str, hint: str, word: Handover
+    ) -> Handover | None:
+        """Gives the account away: there is no way back. A repeat answers the word that was given first.
+
+        None where its owner has got something to do with another organisation in the meantime: it stays.
+        """
         async with self._database.write() as connection:
             this = account_departures.c.account_id == leaving.user_id
             given = await connection.scalar(select(account_departures.c.word).where(this))
             if given is not None:
                 return Handover.FromString(given)
+            mine = select(accounts.c.user_id).where(accounts.c.user_id == leaving.user_id)
+            if await connection.scalar(mine.where(_elsewhere(org_id))) is not None:
+                return None
             await fences.fence(connection, ACCOUNT, leaving.user_id, word.to_region, hint)
             await fences.mark_moved(connection, leaving.user_id)
             await forget_hint(connection, hint)
@@ -130,6 +159,21 @@ class Accounts:
             row = hint_row(region, word.login_hint, words)
             await enqueue(connection, [row])
         return row
+
+
+def _of(org_id: str) -> ColumnElement[bool]:
+    """Accounts of an organisation's members."""
+    return accounts.c.user_id.in_(select(members.c.user_id).where(members.c.org_id == org_id))
+
+
+def _elsewhere(org_id: str) -> ColumnElement[bool]:
+    """Accounts whose owners are members of another organisation here, or may be of one anywhere."""
+    others = members.alias()
+    found = [exists().where(others.c.user_id == accounts.c.user_id, others.c.org_id != org_id)]
+    for table in ACCOUNT_TABLES:
+        if "org_id" in table.columns:
+            found.append(exists().where(table.c.user_id == accounts.c.user_id, table.c.org_id != org_id))
+    return or_(*found)
 
 
 async def _require_theirs(

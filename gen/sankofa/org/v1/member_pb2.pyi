@@ -301,3 +301,25 @@ class SetTeamProjectResponse(_message.Message):
     TEAM_FIELD_NUMBER: _ClassVar[int]
     team: Team
     def __init__(self, team: _Optional[_Union[Team, _Mapping]] = ...) -> None: ...
+
+class Person(_message.Message):
+    __slots__ = ("user_id", "email")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    email: str
+    def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+
+class FindPeopleRequest(_message.Message):
+    __slots__ = ("org_id", "people")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    PEOPLE_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    people: _containers.RepeatedCompositeFieldContainer[Person]
+    def __init__(self, org_id: _Optional[str] = ..., people: _Optional[_Iterable[_Union[Person, _Mapping]]] = ...) -> None: ...
+
+class FindPeopleResponse(_message.Message):
+    __slots__ = ("user_ids",)
+    USER_IDS_FIELD_NUMBER: _ClassVar[int]
+    user_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_ids: _Optional[_Iterable[str]] = ...) -> None: ...

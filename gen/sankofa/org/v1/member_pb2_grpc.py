@@ -81,6 +81,11 @@ class MemberServiceStub:
                 request_serializer=sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleRequest.SerializeToString,
                 response_deserializer=sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleResponse.FromString,
                 _registered_method=True)
+        self.FindPeople = channel.unary_unary(
+                '/sankofa.org.v1.MemberService/FindPeople',
+                request_serializer=sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleRequest.SerializeToString,
+                response_deserializer=sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleResponse.FromString,
+                _registered_method=True)
 
 
 class MemberServiceServicer:
@@ -151,6 +156,14 @@ class MemberServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindPeople(self, request, context):
+        """Says who of some people is a member, or may become one by an open invitation. For cells: an account's home asks
+        before it lets the account go, and shows no token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemberServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -198,6 +211,11 @@ def add_MemberServiceServicer_to_server(servicer, server):
                     servicer.SetProjectRole,
                     request_deserializer=sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleRequest.FromString,
                     response_serializer=sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleResponse.SerializeToString,
+            ),
+            'FindPeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPeople,
+                    request_deserializer=sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleRequest.FromString,
+                    response_serializer=sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -445,6 +463,33 @@ class MemberService:
             '/sankofa.org.v1.MemberService/SetProjectRole',
             sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleRequest.SerializeToString,
             sankofa_dot_org_dot_v1_dot_member__pb2.SetProjectRoleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.org.v1.MemberService/FindPeople',
+            sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleRequest.SerializeToString,
+            sankofa_dot_org_dot_v1_dot_member__pb2.FindPeopleResponse.FromString,
             options,
             channel_credentials,
             insecure,
