@@ -9,13 +9,11 @@ from pathlib import Path
 import click
 
 from cli.meshfile import MeshFile, read_mesh
-from mesh.identity import Credentials
+from mesh.identity import OPERATOR, Credentials
 from mesh.ledger import Ledger
 from mesh.node import Node
 from mesh.regions import GLOBAL
 from mesh.telemetry import tracer_provider
-
-ROLE = "operator"
 
 
 def running_mesh(data_dir: Path) -> MeshFile:
@@ -29,7 +27,7 @@ def running_mesh(data_dir: Path) -> MeshFile:
 @contextmanager
 def operator_node(mesh: MeshFile, region: str = GLOBAL) -> Iterator[Node]:
     """A node of `region` (LOCAL calls), or of no region. Its counters are left for a cell to collect."""
-    credentials = Credentials.load(Path(mesh.data_dir) / "pki", region=region, role=ROLE)
+    credentials = Credentials.load(Path(mesh.data_dir) / "pki", region=region, role=OPERATOR)
     home = region if region in mesh.regions else next(iter(mesh.regions))
     ledger = Ledger(Path(mesh.regions[home].data_dir) / "ledger", credentials.identity)
     provider = tracer_provider(credentials.identity, instance_id=ledger.instance_id, ratio=0.0)

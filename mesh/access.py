@@ -1,4 +1,4 @@
-"""What a user or an API token may do in a project of this region, decided from the local directory alone."""
+"""Who may: a user or an API token in a project of this region, from the local directory alone; operators."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesh.api_tokens import actor_of, hash_of, is_api_token
-from mesh.context import act_as
+from mesh.context import act_as, current
 from mesh.directory import Directory
-from mesh.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from mesh.errors import CrossingRefused, Forbidden, NotFound, Unauthenticated, Unavailable
+from mesh.identity import OPERATOR
 from mesh.permissions import ProjectAction, require, require_for_token
 from mesh.tokens import Claims, verify_person
 from sankofa.org.v1.org_pb2 import ProjectRole
@@ -70,6 +71,12 @@ def _authorise_token(directory: Directory, token: str, project_id: str, action: 
     require_for_token(action)
     actor = act_as(actor_of(fact.token_id))
     return Principal(actor.user_id, "", fact.role)
+
+
+def require_operator() -> None:
+    """Holds to the caller's certificate. Raises CrossingRefused(ROLE_FORBIDDEN)."""
+    if current().caller.role != OPERATOR:
+        raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
 
 
 def require_vouched(claims: Claims, home_region: str, vouching: Sequence[str]) -> None:

@@ -6,6 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+OPERATOR: Final = "operator"
+"""The role of who runs the mesh: tools have it, no service."""
 
 _URI = re.compile(r"spiffe://(?P<region>[a-z0-9-]+)\.sankofa/(?P<role>[a-z]+)")
 

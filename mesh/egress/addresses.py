@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-Network = IPv4Network | IPv6Network
-
 _NOT_PUBLIC_V4 = tuple(
     IPv4Network(network)
     for network in (

@@ -8,14 +8,12 @@ from typing import Any, Final
 
 import grpc
 
-from mesh.context import current
-from mesh.errors import CrossingRefused, NotFound
+from mesh.access import require_operator
+from mesh.errors import NotFound
 from sankofa.ingest.v1 import dead_letters_pb2 as pb
 from sankofa.ingest.v1.dead_letters_pb2_grpc import DeadLetterServiceServicer
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.log import DeadLetter, DurableLog
 
-OPERATOR: Final = "operator"
 DEFAULT_LIMIT: Final = 100
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -31,7 +29,7 @@ class DeadLetterService(DeadLetterServiceServicer):
         self, request: pb.ListDeadLettersRequest, context: Context
     ) -> pb.ListDeadLettersResponse:
         """A page of them."""
-        _only_for_operators()
+        require_operator()
         letters = await asyncio.to_thread(self._log.dead_letters, request.after_seq)
         page = letters[: request.limit or DEFAULT_LIMIT]
         total = (await asyncio.to_thread(self._log.stats)).dead_letters
@@ -41,7 +39,7 @@ class DeadLetterService(DeadLetterServiceServicer):
         self, request: pb.ShowDeadLetterRequest, context: Context
     ) -> pb.ShowDeadLetterResponse:
         """One with its row. Raises NotFound, also for another project's."""
-        _only_for_operators()
+        require_operator()
         letters = await asyncio.to_thread(self._log.dead_letters, max(0, request.seq - 1))
         for letter in letters[:1]:
             record = letter.record
@@ -54,7 +52,7 @@ class DeadLetterService(DeadLetterServiceServicer):
         self, request: pb.ReplayDeadLettersRequest, context: Context
     ) -> pb.ReplayDeadLettersResponse:
         """Raises Unavailable where the log is full: those before it are replayed."""
-        _only_for_operators()
+        require_operator()
         places = await self._each(self._log.replay, request.seqs)
         return pb.ReplayDeadLettersResponse(replayed=sum(place is not None for place in places))
 
@@ -62,18 +60,13 @@ class DeadLetterService(DeadLetterServiceServicer):
         self, request: pb.DropDeadLettersRequest, context: Context
     ) -> pb.DropDeadLettersResponse:
         """For ever."""
-        _only_for_operators()
+        require_operator()
         return pb.DropDeadLettersResponse(dropped=sum(await self._each(self._log.drop, request.seqs)))
 
     async def _each(self, act: Callable[[int], Any], seqs: Iterable[int]) -> list[Any]:
         """Only behind the cursor: a row beyond it is the writer's, who may bury it again after a kill."""
         cursor = self._log.cursor()
         return [await asyncio.to_thread(act, seq) for seq in seqs if seq <= cursor]
-
-
-def _only_for_operators() -> None:
-    if current().caller.role != OPERATOR:
-        raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
 
 
 def _described(letter: DeadLetter) -> pb.DeadLetter:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from mesh.access import require_operator
 from mesh.context import act_as, current
-from mesh.errors import CrossingRefused
 from mesh.plans import retention_days
 from sankofa.org.v1 import org_pb2 as pb
 from sankofa.org.v1.org_pb2_grpc import OrgServiceServicer
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OrgProjects, Orgs, Session
 from storage.records.orgs import Membership
-
-OPERATOR = "operator"
 
 
 class OrgServicer(OrgServiceServicer):
@@ -82,8 +79,7 @@ class OrgServicer(OrgServiceServicer):
 
     async def SetPlan(self, request: pb.SetPlanRequest, context: object) -> pb.SetPlanResponse:
         """For who holds an operator's certificate."""
-        if current().caller.role != OPERATOR:
-            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        require_operator()
         act_as(f"operator/{current().caller.region}")
         await self._orgs.set_plan(request.org_id, request.plan)
         return pb.SetPlanResponse()

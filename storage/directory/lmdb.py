@@ -141,12 +141,9 @@ class LmdbDirectory(DirectoryReader):
 
         await self._write(write)
 
-    async def put_project(self, project: ProjectFact) -> None:
-        """Writes what this region knows of a project of its own."""
-        await self.put_projects([project])
-
     async def put_projects(self, projects: Sequence[ProjectFact]) -> None:
-        """As `put_project`, all in one transaction: syncing one takes longer than writing a thousand."""
+        """Writes what this region knows of projects of its own, in one transaction: syncing one takes longer
+        than writing a thousand."""
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
             for project in projects:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from mesh.directory import AccessFact
 from mesh.plans import Plan, Standing
-from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.registry.v1.registry_pb2 import Row
 
 Fits = Callable[[Plan, Standing], None]
@@ -122,12 +122,6 @@ class OrgRecords(Protocol):
 
     async def membership(self, org_id: str, user_id: str) -> Membership | None:
         """A user's role in one organisation."""
-
-    async def put_member(self, org_id: str, user_id: str, role: OrgRole, home_region: str) -> None:
-        """Gives a role in an organisation; UNSPECIFIED ends the membership."""
-
-    async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
-        """Gives a member a role in a project; UNSPECIFIED takes it away."""
 
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """Its projects' retention is told again. False where there is no such organisation.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.errors import Conflict
-from mesh.permissions import org_role_name, project_role_name
 from mesh.plans import Plan
-from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.registry.v1.registry_pb2 import Row as RegistryRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import org_change
@@ -31,9 +30,7 @@ from storage.records.tables import (
     departures,
     fences,
     members,
-    org_projects,
     orgs,
-    project_roles,
 )
 from storage.records.vouching import home_region
 
@@ -112,34 +109,6 @@ class SqlOrgRecords(SqlOrgProjects):
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _membership(row)
-
-    async def put_member(self, org_id: str, user_id: str, role: OrgRole, home_region: str) -> None:
-        """As OrgRecords says."""
-        async with org_change(self._database, org_id) as change:
-            connection = change.connection
-            this = (members.c.org_id == org_id, members.c.user_id == user_id)
-            await connection.execute(delete(members).where(*this))
-            if role != OrgRole.ORG_ROLE_UNSPECIFIED:
-                values = {"org_id": org_id, "user_id": user_id, "role": role, "home_region": home_region}
-                await connection.execute(insert(members).values(values))
-            await refresh(connection, org_id)
-            change.note("member.role.updated", "member", user_id, after={"role": org_role_name(role)})
-
-    async def put_project_role(self, project_id: str, user_id: str, role: ProjectRole) -> None:
-        """As OrgRecords says."""
-        async with self._database.read() as connection:
-            owner = select(org_projects.c.org_id).where(org_projects.c.project_id == project_id)
-            org_id = (await connection.execute(owner)).scalar_one()
-        async with org_change(self._database, org_id) as change:
-            connection = change.connection
-            this = (project_roles.c.project_id == project_id, project_roles.c.user_id == user_id)
-            await connection.execute(delete(project_roles).where(*this))
-            if role != ProjectRole.PROJECT_ROLE_UNSPECIFIED:
-                values = {"project_id": project_id, "user_id": user_id, "role": role}
-                await connection.execute(insert(project_roles).values(values))
-            await refresh(connection, org_id)
-            after = {"user_id": user_id, "role": project_role_name(role)}
-            change.note("project.role.updated", "project", project_id, after=after)
 
     async def set_plan(self, org_id: str, plan: Plan, fits: Fits = anyhow) -> bool:
         """As OrgRecords says."""

@@ -71,7 +71,7 @@ async def test_a_project_written_before_there_was_a_retention_is_kept_for_ever(
     env.close()
     directory = open_directory()
     assert directory.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 0)
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active", 65_535))
+    await directory.put_projects([ProjectFact("proj_1", "org_1", "Shop", "active", 65_535)])
     assert directory.project("proj_1") == ProjectFact("proj_1", "org_1", "Shop", "active", 65_535)
 
 
@@ -94,7 +94,7 @@ async def test_every_fact_is_answered_as_it_was_written_also_after_a_restart(ope
     rows = [signer(EU), pin("proj_1", EU), api_key("a", EU), org("org_1", US, 3), jwt_key(US), hint("h", EU)]
     assert await directory.apply(rows, Position("feed", 7)) == 0
     lists = AllowLists(("*.example.org", "shop.example.com"), ("192.0.2.0/24",))
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active", 30, lists))
+    await directory.put_projects([ProjectFact("proj_1", "org_1", "Shop", "active", 30, lists)])
     await directory.put_access(US, [access()])
 
     again: Directory = open_directory()
@@ -236,7 +236,7 @@ async def test_an_organisation_moves_only_by_the_word_of_the_region_that_is_know
 async def test_the_region_before_is_believed_for_a_while(open_directory: Open) -> None:
     directory = open_directory()
     await directory.apply([org("org_1", EU)])
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active"))
+    await directory.put_projects([ProjectFact("proj_1", "org_1", "Shop", "active")])
     await directory.put_access(EU, [access(), access("usr_2"), access("usr_3")])
     moved = moved_org("org_1", EU, US)
     moved.row.org.handovers[0].at_unix_ms = NOW_MS
@@ -255,7 +255,7 @@ async def test_only_the_primary_region_of_a_projects_organisation_gives_roles(op
     await directory.apply([org("org_1", US)])
     await directory.put_access(AF, [access()])
     assert directory.access("usr_1", "proj_1") is None, "the project is not known here"
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active"))
+    await directory.put_projects([ProjectFact("proj_1", "org_1", "Shop", "active")])
     assert directory.access("usr_1", "proj_1") is None, "af-south-1 is not the primary region of org_1"
     await directory.put_access(US, [access()])
     assert directory.access("usr_1", "proj_1") == access()
@@ -264,7 +264,7 @@ async def test_only_the_primary_region_of_a_projects_organisation_gives_roles(op
 async def test_access_rows_follow_their_epoch_and_the_full_list(open_directory: Open) -> None:
     directory = open_directory()
     await directory.apply([org("org_1", US)])
-    await directory.put_project(ProjectFact("proj_1", "org_1", "Shop", "active"))
+    await directory.put_projects([ProjectFact("proj_1", "org_1", "Shop", "active")])
     await directory.put_access(US, [access(epoch=5), access("usr_2")])
     await directory.put_access(US, [access(role=ProjectRole.PROJECT_ROLE_ADMIN, epoch=4)])
     assert directory.access("usr_1", "proj_1") == access(epoch=5)

@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from storage.records.records import Records
 from storage.records.tables import ACCOUNT_TABLES, ORG_TABLES, members, org_audit
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.roles import put_member, put_project_role
 from tests.support.rows import handovers
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -88,8 +90,8 @@ async def filled(records: Records, name: str = "1", person: str = "ada") -> None
     project = OrgProject(f"proj_{name}", org.org_id, "Shop", AF, "pending", 1_000, 1, account.user_id)
     await records.orgs.add_pending(project)
     await records.orgs.complete(org.org_id, project.project_id)
-    await records.orgs.put_member(org.org_id, f"usr_bo{name}", OrgRole.ORG_ROLE_MEMBER, AF)
-    await records.orgs.put_project_role(project.project_id, f"usr_bo{name}", ProjectRole.PROJECT_ROLE_EDITOR)
+    await put_member(records.orgs, org.org_id, f"usr_bo{name}", OrgRole.ORG_ROLE_MEMBER, AF)
+    await put_project_role(records.orgs, project.project_id, f"usr_bo{name}", ProjectRole.PROJECT_ROLE_EDITOR)
 
 
 @pytest.fixture(params=["sqlite to sqlite", "sqlite to postgresql", "postgresql to sqlite"])
@@ -176,10 +178,10 @@ async def test_what_is_fenced_can_be_read_and_not_changed_by_whatever_code(ends:
     await ends.copy()
     orgs = ends.old.orgs
     for change in (
-        lambda: orgs.put_member("org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU),
+        lambda: put_member(orgs, "org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU),
         lambda: orgs.set_plan("org_1", "growth"),
         lambda: orgs.set_retention("org_1", "proj_1", 3),
-        lambda: orgs.put_project_role("proj_1", "usr_bo1", ProjectRole.PROJECT_ROLE_UNSPECIFIED),
+        lambda: put_project_role(orgs, "proj_1", "usr_bo1", ProjectRole.PROJECT_ROLE_UNSPECIFIED),
         lambda: orgs.add_pending(OrgProject("proj_9", "org_1", "x", AF, "pending", 1, 1, "usr_ada")),
     ):
         assert await refusal(change()) == "ORG_MOVING"
@@ -206,14 +208,14 @@ async def test_every_table_that_moves_is_fenced_in_the_database_itself(ends: End
 
 async def test_after_the_handover_nothing_is_ever_changed_at_the_old_end(ends: Ends) -> None:
     await ends.move()
-    change = ends.old.orgs.put_member
-    assert await refusal(change("org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU)) == "ORG_MOVED"
+    late = partial(put_member, ends.old.orgs, "org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU)
+    assert await refusal(late()) == "ORG_MOVED"
     assert await ends.old.orgs.memberships("usr_ada") == [], "it is listed once, where it is"
-    await ends.new.orgs.put_member("org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU)
+    await put_member(ends.new.orgs, "org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU)
     departure = await ends.old.moves.departures.latest("org_1")
     assert departure is not None
     await ends.old.moves.departures.erase(departure)
-    assert await refusal(change("org_1", "usr_new", OrgRole.ORG_ROLE_MEMBER, EU)) == "ORG_MOVED"
+    assert await refusal(late()) == "ORG_MOVED"
 
 
 async def test_what_was_given_up_can_be_changed_again_and_is_not_at_the_other_end(ends: Ends) -> None:
@@ -297,11 +299,11 @@ async def test_a_region_gives_away_its_own_organisations_only(ends: Ends) -> Non
 async def test_a_region_gives_away_its_own_people_only(ends: Ends) -> None:
     """One that lies about its accounts: a person of a third region, who is a member at the new one."""
     await filled(ends.new, "3", "kim")
-    await ends.new.orgs.put_member("org_3", "usr_ada", OrgRole.ORG_ROLE_OWNER, AF)
+    await put_member(ends.new.orgs, "org_3", "usr_ada", OrgRole.ORG_ROLE_OWNER, AF)
     word, raw = handovers((EU, US), login_hint="hint_ada")[0], await ends.old.moves.accounts.rows("usr_ada")
     with pytest.raises(Conflict):
         await ends.new.moves.accounts.take("usr_ada", word, raw, HINTS)
-    await ends.new.orgs.put_member("org_3", "usr_ada", OrgRole.ORG_ROLE_UNSPECIFIED, AF)
+    await put_member(ends.new.orgs, "org_3", "usr_ada", OrgRole.ORG_ROLE_UNSPECIFIED, AF)
     other = handovers((EU, US), login_hint="hint_eve")[0]
     for wrong in ((other, raw), (word, await ends.old.moves.accounts.rows("usr_eve"))):
         with pytest.raises(Conflict):
@@ -375,7 +377,7 @@ async def test_an_organisation_comes_back(ends: Ends) -> None:
 
 
 async def test_an_account_goes_with_its_only_organisation(ends: Ends) -> None:
-    await ends.old.orgs.put_member("org_1", "usr_eve", OrgRole.ORG_ROLE_MEMBER, EU)
+    await put_member(ends.old.orgs, "org_1", "usr_eve", OrgRole.ORG_ROLE_MEMBER, EU)
     await ends.move()
     (leaving,) = await ends.old.moves.accounts.going_with("org_1")
     assert leaving.user_id == "usr_ada", "usr_eve is a member of org_2 too"

@@ -17,6 +17,7 @@ from storage.records.plans import Lent, Reported
 from storage.records.records import Records
 from storage.records.sso import SsoSettings
 from tests.support.nodes import AF, EU, US
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -127,7 +128,7 @@ async def test_an_organisation_that_does_not_fit_keeps_its_plan(records: Records
     await make_org(records)
     await records.orgs.set_plan("org_1", "growth")
     for number in range(3):
-        await records.orgs.put_member("org_1", f"usr_more_{number}", OrgRole.ORG_ROLE_MEMBER, EU)
+        await put_member(records.orgs, "org_1", f"usr_more_{number}", OrgRole.ORG_ROLE_MEMBER, EU)
     seen: list[Standing] = []
 
     def fits(plan: Plan, standing: Standing) -> None:

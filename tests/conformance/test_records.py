@@ -28,6 +28,7 @@ from storage.records.orgs import Account, OrgProject, OrgRecord, ProjectRetentio
 from storage.records.projects import KeyRecord, ProjectRecord, Retention
 from storage.records.records import Records
 from storage.records.tables import metadata
+from tests.support.roles import put_member, put_project_role
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -232,7 +233,7 @@ async def test_access_rows_appear_with_the_project_and_follow_every_change_of_a_
 ) -> None:
     orgs = records.orgs
     await orgs.sign_up(account(), org(), "hint")
-    await orgs.put_member("org_1", "usr_bob", OrgRole.ORG_ROLE_MEMBER, US)
+    await put_member(orgs, "org_1", "usr_bob", OrgRole.ORG_ROLE_MEMBER, US)
     await orgs.add_pending(org_project())
     permitted = await orgs.access(US, after_seq=None)
     assert [(row.user_id, row.epoch) for row in permitted.rows] == [("usr_ada", 0)], "by its ticket"
@@ -241,12 +242,12 @@ async def test_access_rows_appear_with_the_project_and_follow_every_change_of_a_
     assert [(row.user_id, row.role) for row in full.rows] == [("usr_ada", ProjectRole.PROJECT_ROLE_ADMIN)]
     assert (await orgs.access(EU, after_seq=None)).rows == []
 
-    await orgs.put_project_role("proj_1", "usr_bob", ProjectRole.PROJECT_ROLE_VIEWER)
+    await put_project_role(orgs, "proj_1", "usr_bob", ProjectRole.PROJECT_ROLE_VIEWER)
     given = await orgs.access(US, after_seq=full.seq)
     assert [(row.user_id, row.role, row.home_region) for row in given.rows] == [("usr_bob", 1, US)]
     assert [each.project_id for each in await orgs.projects("org_1", visible_to="usr_bob")] == ["proj_1"]
 
-    await orgs.put_member("org_1", "usr_bob", OrgRole.ORG_ROLE_UNSPECIFIED, US)
+    await put_member(orgs, "org_1", "usr_bob", OrgRole.ORG_ROLE_UNSPECIFIED, US)
     taken = await orgs.access(US, after_seq=given.seq)
     assert [(row.user_id, row.role) for row in taken.rows] == [("usr_bob", 0)]
     assert taken.rows[0].epoch > given.rows[0].epoch
@@ -296,7 +297,7 @@ async def test_plans_and_creations_that_change_at_once_do_not_wait_for_each_othe
         *(orgs.complete("org_1", name) for name in names),
         *(orgs.set_plan("org_1", plan) for plan in ("pro", "growth", "enterprise")),
         *(orgs.set_retention("org_1", names[0], days) for days in (1, 2, 3)),
-        *(orgs.put_member("org_1", f"usr_{name}", OrgRole.ORG_ROLE_ADMIN, EU) for name in names),
+        *(put_member(orgs, "org_1", f"usr_{name}", OrgRole.ORG_ROLE_ADMIN, EU) for name in names),
     )
     assert False not in done
     assert len((await orgs.access(US, after_seq=None)).retention) == len(names)

@@ -15,6 +15,7 @@ from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
 from storage.records.sso import SignIn, SsoSettings, Vouched
 from tests.support.nodes import EU, US
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -124,13 +125,13 @@ async def test_a_link_moves_no_person_from_one_member_to_another(kept: Records) 
     await kept.sso.admit(ORG, replace(GRACE, email="new@example.org"), "usr_1", MEMBER)
     with pytest.raises(Conflict):
         await kept.sso.link(ORG, GRACE, OWNER)
-    await kept.orgs.put_member(ORG, "usr_1", OrgRole.ORG_ROLE_UNSPECIFIED, "")
+    await put_member(kept.orgs, ORG, "usr_1", OrgRole.ORG_ROLE_UNSPECIFIED, "")
     await kept.sso.link(ORG, GRACE, OWNER)
     assert await kept.sso.identity(ORG, GRACE) == OWNER
 
 
 async def test_whose_word_counts_is_told_to_projects_and_said_of_memberships(kept: Records) -> None:
-    await kept.orgs.put_member(ORG, "usr_1", OrgRole.ORG_ROLE_ADMIN, US)
+    await put_member(kept.orgs, ORG, "usr_1", OrgRole.ORG_ROLE_ADMIN, US)
 
     async def told() -> dict[str, str]:
         rows = (await kept.orgs.access(US, after_seq=None)).rows

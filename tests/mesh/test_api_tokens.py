@@ -30,6 +30,7 @@ from storage.records.audit.chain import AuditRow
 from storage.records.audit.reading import Filter, Log
 from tests.support.cells import Cells, Owner, RunningCell, until
 from tests.support.nodes import EU, US
+from tests.support.roles import put_member
 from tests.support.shim import NOWHERE, start_shim
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -318,7 +319,7 @@ async def test_a_token_goes_on_without_its_minter(mesh: Mesh) -> None:
     """It is the project's. The list still says whose it was."""
     there, org_id = mesh.cells.of[US], mesh.owner.org_id
     act_as("usr_test")
-    await there.records.orgs.put_member(org_id, "usr_minter", OrgRole.ORG_ROLE_ADMIN, US)
+    await put_member(there.records.orgs, org_id, "usr_minter", OrgRole.ORG_ROLE_ADMIN, US)
     await until(lambda: mesh.cell.directory.access("usr_minter", mesh.project_id))
     key = await there.token_key()
     minter = key.sign({"sub": "usr_minter"}, issuer=US, audience=USER, lifetime=timedelta(hours=1))

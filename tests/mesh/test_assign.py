@@ -25,6 +25,7 @@ from sankofa.residency.v1.environment_pb2 import Environment
 from services.org.config import OrgConfig
 from tests.support.cells import HINTS, PASSWORD, Cells, Owner, reason_of, until
 from tests.support.nodes import AF, EU, US
+from tests.support.roles import put_member
 from tests.support.rows import operation
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -221,7 +222,7 @@ async def test_only_owners_and_only_to_regions_that_are_open(cells: Cells) -> No
     assert await reason_of(assign(cells, owner, AF)) == "REGION_NOT_OPEN"
     assert await reason_of(assign(cells, owner, "mars-1")) == "REGION_UNKNOWN"
     act_as("usr_test")
-    await cells.of[EU].records.orgs.put_member(owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
+    await put_member(cells.of[EU].records.orgs, owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
     assert await reason_of(assign(cells, owner, US)) == "PERMISSION_DENIED"
     stranger = await cells.sign_up(EU, "eve@example.org")
     intruder = Owner(stranger.token, stranger.user_id, owner.org_id, EU)

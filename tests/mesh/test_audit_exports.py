@@ -22,6 +22,7 @@ from storage.records.change import org_change
 from storage.records.engine import Database
 from tests.support.cells import SECRET, Cells, Owner, RunningCell, reason_of, until
 from tests.support.nodes import EU, US
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -135,7 +136,7 @@ async def test_a_plan_without_exports_and_a_member_who_is_no_admin_get_none(cell
     await cells.of[EU].records.orgs.set_plan(owner.org_id, "pro")
     made = await order(cells, owner)
     got = await reaches(cells, owner, made.export_id, READY)
-    await cells.of[EU].records.orgs.put_member(owner.org_id, owner.user_id, OrgRole.ORG_ROLE_MEMBER, EU)
+    await put_member(cells.of[EU].records.orgs, owner.org_id, owner.user_id, OrgRole.ORG_ROLE_MEMBER, EU)
     assert await reason_of(order(cells, owner)) == "PERMISSION_DENIED"
     assert await reason_of(get(cells, owner, made.export_id)) == "PERMISSION_DENIED"
     # A link that was given before is as good as who holds it.

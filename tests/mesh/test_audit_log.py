@@ -18,6 +18,7 @@ from storage.analytics.engine import Engine
 from storage.records.audit.reading import Log
 from tests.support.cells import Cells, Owner, until
 from tests.support.nodes import EU, US
+from tests.support.roles import put_member, put_project_role
 from tests.support.shim import start_shim
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -113,8 +114,8 @@ async def test_a_project_of_another_region_is_not_found_here(logs: Logs) -> None
 async def test_members_and_viewers_do_not_read_the_logs(logs: Logs) -> None:
     act_as("usr_test")
     records = logs.cells.of[US].records.orgs
-    await records.put_member(logs.owner.org_id, logs.owner.user_id, OrgRole.ORG_ROLE_MEMBER, US)
-    await records.put_project_role(logs.project_id, logs.owner.user_id, ProjectRole.PROJECT_ROLE_VIEWER)
+    await put_member(records, logs.owner.org_id, logs.owner.user_id, OrgRole.ORG_ROLE_MEMBER, US)
+    await put_project_role(records, logs.project_id, logs.owner.user_id, ProjectRole.PROJECT_ROLE_VIEWER)
     assert (await logs.ask("", org_id=logs.owner.org_id)).status_code == 403
 
     async def refused() -> bool:

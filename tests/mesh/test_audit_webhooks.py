@@ -19,6 +19,7 @@ from tests.support.audit_sending import Taker, verified
 from tests.support.cells import Cells, Owner, reason_of, until
 from tests.support.nodes import EU, US
 from tests.support.receiver import LOOPBACK, receiver
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -111,7 +112,7 @@ async def test_only_an_owner_has_a_webhook_and_no_other_organisation_s(cells: Ce
         (OrgRole.ORG_ROLE_UNSPECIFIED, "PERMISSION_DENIED"),
         (OrgRole.ORG_ROLE_ADMIN, "PERMISSION_DENIED"),
     ):
-        await records.put_member(owner.org_id, other.user_id, role, EU)
+        await put_member(records, owner.org_id, other.user_id, role, EU)
         guest = Owner(other.token, other.user_id, owner.org_id, EU)
         assert await reason_of(create(cells, guest, "https://hooks.example.com/")) == expected
         for rpc in ("GetWebhook", "UpdateWebhook", "DeleteWebhook", "TestWebhook", "ReplayDeadLetters"):

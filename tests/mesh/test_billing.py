@@ -24,6 +24,7 @@ from storage.analytics.engine import Engine
 from storage.log import Append, Counted, Rows, Table
 from tests.support.cells import Cells, Owner, address, reason_of, until
 from tests.support.nodes import EU, US, make_node
+from tests.support.roles import put_member
 from tests.support.shim import start_shim
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -134,13 +135,13 @@ async def test_a_smaller_plan_is_refused_while_it_is_too_small_and_says_by_how_m
     records = shop.cells.of[US].records.orgs
     act_as("usr_test")
     for number in range(10):
-        await records.put_member(shop.owner.org_id, f"usr_{number}", OrgRole.ORG_ROLE_MEMBER, US)
+        await put_member(records, shop.owner.org_id, f"usr_{number}", OrgRole.ORG_ROLE_MEMBER, US)
     refused = await shop.change("hobby")
     assert refused.status_code == 409
     for said in ("Hobby has 100,000 live events", "has 100,001", "Hobby has 3 members, not 11"):
         assert said in refused.json()["error"]
     assert "Pro has 10 members, not 11" in (await shop.change("pro")).json()["error"]
-    await records.put_member(shop.owner.org_id, "usr_0", OrgRole.ORG_ROLE_UNSPECIFIED, US)
+    await put_member(records, shop.owner.org_id, "usr_0", OrgRole.ORG_ROLE_UNSPECIFIED, US)
     assert (await shop.change("pro")).status_code == 200
     assert (await shop.bill())["plan"] == "pro"
 
@@ -161,7 +162,7 @@ async def test_enterprise_is_the_operators_to_set_and_both_changes_are_remembere
 async def test_only_an_owner_sees_the_bill_and_changes_the_plan(shop: Shop) -> None:
     records = shop.cells.of[US].records.orgs
     act_as("usr_test")
-    await records.put_member(shop.owner.org_id, shop.owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
+    await put_member(records, shop.owner.org_id, shop.owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
     assert (await shop.ask("GET", f"/api/v1/billing?org_id={shop.owner.org_id}")).status_code == 403
     assert (await shop.change("pro")).status_code == 403
     assert (await shop.ask("GET", "/api/v1/billing")).status_code == 400

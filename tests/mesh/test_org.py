@@ -22,6 +22,7 @@ from services.org.config import OrgConfig
 from storage.records.rows import hint_row
 from tests.support.cells import HINTS, PASSWORD, Cells, address, bearer, reason_of, until
 from tests.support.nodes import EU, US, make_node
+from tests.support.roles import put_member, put_project_role
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -107,8 +108,8 @@ async def test_roles_decide_who_creates_where_and_who_sees_what(cells: Cells) ->
     people = {"usr_admin": OrgRole.ORG_ROLE_ADMIN, "usr_member": OrgRole.ORG_ROLE_MEMBER}
     act_as("usr_test")
     for user, role in people.items():
-        await records.put_member(owner.org_id, user, role, EU)
-    await records.put_project_role(theirs.project.project_id, "usr_member", ProjectRole.PROJECT_ROLE_VIEWER)
+        await put_member(records, owner.org_id, user, role, EU)
+    await put_project_role(records, theirs.project.project_id, "usr_member", ProjectRole.PROJECT_ROLE_VIEWER)
     tokens = {user: await token_of(cells, user) for user in (*people, owner.user_id, "usr_stranger")}
 
     async def listed(user: str) -> list[str]:
@@ -174,7 +175,7 @@ async def test_a_changed_role_reaches_the_projects_region(cells: Cells) -> None:
     there, records = cells.of[US].directory, cells.of[EU].records.orgs
     act_as("usr_test")
     for role in (OrgRole.ORG_ROLE_ADMIN, OrgRole.ORG_ROLE_MEMBER):
-        await records.put_member(owner.org_id, "usr_bob", role, US)
+        await put_member(records, owner.org_id, "usr_bob", role, US)
         admin = role == OrgRole.ORG_ROLE_ADMIN
         await until(lambda admin=admin: (there.access("usr_bob", project_id) is not None) == admin)
 

@@ -16,6 +16,7 @@ from sankofa.residency.v1.options_pb2 import SUBJECT_ORG
 from services.org.config import OrgConfig
 from tests.support.cells import PASSWORD, Cells, bearer, reason_of
 from tests.support.nodes import EU
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -72,6 +73,6 @@ async def test_no_rpc_of_an_organisation_is_for_strangers_and_few_are_for_member
     strangers = await refusals()
     assert {name: why for name, why in strangers.items() if why != "PERMISSION_DENIED"} == {}
     act_as("usr_test")
-    await cell.records.orgs.put_member(owner.org_id, eve.user.user_id, 1, EU)  # type: ignore[arg-type]
+    await put_member(cell.records.orgs, owner.org_id, eve.user.user_id, 1, EU)  # type: ignore[arg-type]
     member = True
     assert {name: why for name, why in (await refusals()).items() if why != "PERMISSION_DENIED"} == {}

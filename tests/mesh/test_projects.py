@@ -20,6 +20,7 @@ from services.org.config import OrgConfig
 from storage.directory.reader import LEASE_MS
 from tests.support.cells import HINTS, Cells, Owner, RunningCell, bearer, reason_of, until
 from tests.support.nodes import EU, US
+from tests.support.roles import put_member, put_project_role
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -183,8 +184,8 @@ async def test_viewers_read_admins_mint_strangers_do_neither(cells: Cells) -> No
 
     records = cells.of[EU].records.orgs
     act_as("usr_test")
-    await records.put_member(owner.org_id, "usr_viewer", OrgRole.ORG_ROLE_MEMBER, US)
-    await records.put_project_role(project_id, "usr_viewer", ProjectRole.PROJECT_ROLE_VIEWER)
+    await put_member(records, owner.org_id, "usr_viewer", OrgRole.ORG_ROLE_MEMBER, US)
+    await put_project_role(records, project_id, "usr_viewer", ProjectRole.PROJECT_ROLE_VIEWER)
     await until(lambda: cells.of[US].directory.access("usr_viewer", project_id))
     viewer, stranger = await token(cells, US, "usr_viewer"), await token(cells, EU, "usr_stranger")
     forged = await token(cells, US, owner.user_id)

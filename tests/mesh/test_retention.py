@@ -23,6 +23,7 @@ from storage.analytics.engine import Engine
 from storage.analytics.retention import RetentionStore
 from tests.support.cells import Cells, Owner, RunningCell, address, reason_of, until
 from tests.support.nodes import EU, US, make_node
+from tests.support.roles import put_member
 from tests.support.shim import start_shim
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -132,7 +133,7 @@ async def test_only_an_owner_sets_it_and_the_list_shows_it(cells: Cells) -> None
     assert await reason_of(set_retention(cells, owner, "proj_none", 7)) == "PROJECT_NOT_FOUND"
     records = cells.of[US].records.orgs
     act_as("usr_test")
-    await records.put_member(owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
+    await put_member(records, owner.org_id, owner.user_id, OrgRole.ORG_ROLE_ADMIN, US)
     assert await reason_of(set_retention(cells, owner, project_id, 7)) == "PERMISSION_DENIED"
 
 

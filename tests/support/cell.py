@@ -76,7 +76,7 @@ class Cell:
         project_id, org_id = f"proj_{next(_numbers)}", f"org_{next(_numbers)}"
         await self.directory.apply([rows.pin(project_id, region, org_id), rows.org(org_id, region)])
         if region == EU:
-            await self.directory.put_project(ProjectFact(project_id, org_id, "A project", state))
+            await self.directory.put_projects([ProjectFact(project_id, org_id, "A project", state)])
         return project_id
 
     async def token(self, project_id: str, *, role: ProjectRole | None = PROJECT_ROLE_VIEWER) -> str:

@@ -129,7 +129,7 @@ async def known_facts(folder: Path, region: str, stack: AsyncExitStack) -> tuple
     key = Row(region=region, jwt_key=JwtKey(kid=tokens.kid, public_key=tokens.public_bytes))
     facts = [rows.pin(project, region, org_id), rows.org(org_id, region), rows.signed(key)]
     await directory.put_own_rows(facts)
-    await directory.put_project(ProjectFact(project, org_id, "A project", "active"))
+    await directory.put_projects([ProjectFact(project, org_id, "A project", "active")])
     await directory.put_access(region, [AccessFact(VIEWER, project, org_id, PROJECT_ROLE_VIEWER, region, 1)])
     await directory.renew_lease(region)
     token = tokens.sign({"sub": VIEWER}, issuer=region, audience=USER, lifetime=timedelta(minutes=10))

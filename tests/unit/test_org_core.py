@@ -29,6 +29,7 @@ from services.org.signal import ChangeSignal
 from services.org.throttle import LoginThrottle
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US, MemoryDirectory
+from tests.support.roles import put_member
 
 HINTS = LoginHints(b"k" * 32)
 EMAIL, PASSWORD = "ada@example.org", "correct horse"
@@ -284,10 +285,10 @@ async def test_only_owners_set_the_retention_and_only_of_their_own_projects(
     session, org_id = await owner(orgs)
     project_id = await created(orgs, session, org_id, 30)
     act_as("usr_test")
-    await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
+    await put_member(records.orgs, org_id, session.user_id, OrgRole.ORG_ROLE_ADMIN, EU)
     with pytest.raises(Forbidden):
         await orgs.set_retention(session.tokens.access, org_id, project_id, 7)
-    await records.orgs.put_member(org_id, session.user_id, OrgRole.ORG_ROLE_OWNER, EU)
+    await put_member(records.orgs, org_id, session.user_id, OrgRole.ORG_ROLE_OWNER, EU)
     with pytest.raises(NotFound):
         await orgs.set_retention(session.tokens.access, org_id, "proj_none", 7)
 

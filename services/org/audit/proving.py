@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
-from mesh.context import current
-from mesh.errors import CrossingRefused, NotFound
+from mesh.access import require_operator
+from mesh.errors import NotFound
 from sankofa.org.v1 import audit_pb2 as pb
 from sankofa.org.v1.audit_pb2_grpc import AuditProofServiceServicer
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.audit.proof import Kind, Proof, prove
 from storage.records.audit.reading import AuditRecords, Head, Log
 
-OPERATOR = "operator"
 _KINDS = {
     Kind.CHANGED: pb.CHAIN_DEFECT_KIND_CHANGED,
     Kind.MISSING: pb.CHAIN_DEFECT_KIND_MISSING,
@@ -34,8 +32,7 @@ class AuditProofServicer(AuditProofServiceServicer):
         self, request: pb.VerifyLogsRequest, context: object
     ) -> AsyncIterator[pb.VerifyLogsResponse]:
         """Raises NotFound for a log that is not here."""
-        if current().caller.role != OPERATOR:
-            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        require_operator()
         every = [(log, scope) for log in Log for scope in await self._records.scopes(log)]
         wanted = [one for one in every if request.scope in ("", one[1])]
         if request.scope and not wanted:

@@ -17,7 +17,6 @@ from storage.records.sso import SsoRecords, SsoSettings
 from storage.secrets import SecretFiles
 
 LONGEST_CLIENT_ID = 255
-MOST_DOMAINS = 100
 
 
 class Settings:

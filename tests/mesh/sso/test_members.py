@@ -16,6 +16,7 @@ from tests.support.cells import reason_of, until
 from tests.support.nodes import EU, US
 from tests.support.oidc.lying import Lying
 from tests.support.oidc.mesh import Browser, SsoMesh, bearer
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -92,7 +93,7 @@ async def test_a_member_who_was_removed_does_not_come_back_by_signing_in(mesh: S
     person = await mesh.signed_in(lying)
     act_as(mesh.owner.user_id)
     user_id = person["user"]["id"]
-    await mesh.cells.of[EU].records.orgs.put_member(mesh.org_id, user_id, OrgRole.ORG_ROLE_UNSPECIFIED, "")
+    await put_member(mesh.cells.of[EU].records.orgs, mesh.org_id, user_id, OrgRole.ORG_ROLE_UNSPECIFIED, "")
     listed = await mesh.http(EU).get(
         "/api/v1/projects", params={"org_id": mesh.org_id}, headers=bearer(person["token"])
     )
@@ -114,7 +115,7 @@ async def test_a_token_of_single_sign_on_is_good_for_its_organisation_and_nothin
     other = await mesh.cells.sign_up(EU, "other@example.org")
     act_as(other.user_id)
     records = mesh.cells.of[EU].records.orgs
-    await records.put_member(other.org_id, mesh.owner.user_id, OrgRole.ORG_ROLE_OWNER, EU)
+    await put_member(records, other.org_id, mesh.owner.user_id, OrgRole.ORG_ROLE_OWNER, EU)
     project = (await mesh.cells.create(other, US)).project.project_id
     there = mesh.cells.of[US]
     await until(lambda: there.directory.access(mesh.owner.user_id, project))
@@ -137,7 +138,7 @@ async def test_where_it_is_required_only_owners_come_with_a_password_in_every_re
     person = await mesh.cells.sign_up(US, "member@example.org")
     act_as(mesh.owner.user_id)
     home = mesh.cells.of[EU]
-    await home.records.orgs.put_member(mesh.org_id, person.user_id, OrgRole.ORG_ROLE_ADMIN, US)
+    await put_member(home.records.orgs, mesh.org_id, person.user_id, OrgRole.ORG_ROLE_ADMIN, US)
     by_sso = await mesh.signed_in(lying)
     there, request = mesh.cells.of[US], GetProjectRequest(project_id=project)
 
