@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console
@@ -11,11 +13,16 @@ from rich.table import Table
 from cli.meshfile import MeshFile
 from cli.operator import operator_node
 from cli.verdict import Flow, Judgement, Outcome, Reading, judge
+from mesh.client import GuardedChannel
 from mesh.errors import SankofaError
 from mesh.node import Node
+from sankofa.org.v1.transfer_pb2 import ListTransfersRequest, ListTransfersResponse
+from sankofa.org.v1.transfer_pb2_grpc import TransferAuditServiceStub
 from sankofa.residency.v1.ledger_pb2 import ListEdgesRequest, ListEdgesResponse
 from sankofa.residency.v1.ledger_pb2_grpc import AuditServiceStub
 
+T = TypeVar("T")
+ANSWER_S = 5
 BETWEEN_READINGS_S = 3.0
 """More than two intervals of the ledger's reports, so that what the first reading saw is in the second."""
 
@@ -28,7 +35,13 @@ async def audit(mesh: MeshFile) -> Judgement:
         first, own_first = await _read(node, mesh), node.ledger.report()
         await asyncio.sleep(BETWEEN_READINGS_S)
         second, own_second = await _read(node, mesh), node.ledger.report()
-        return judge(first, second, expected=mesh.regions, own=(own_first, own_second))
+        return judge(
+            first,
+            second,
+            expected=mesh.regions,
+            own=(own_first, own_second),
+            kept=await _transfers(node, mesh),
+        )
 
 
 def show(judgement: Judgement, console: Console) -> None:
@@ -38,6 +51,14 @@ def show(judgement: Judgement, console: Console) -> None:
         console.print(_table("TRANSIT: passed on by the edge in memory, body unread", judgement.transit))
     if judgement.egress:
         console.print(_table("EGRESS: sent out of the mesh, to addresses that Owners set", judgement.egress))
+    for one in judgement.transfers:
+        moves, orgs = (", ".join(names) or "nobody knows" for names in (one.operations, one.organisations))
+        line = f"  TRANSFER: {one.requests} calls {one.caller} → {one.callee} for {moves} of {orgs}"
+        console.print(line, markup=False)
+    if judgement.transfers:
+        console.print(
+            "  Each showed a grant to the guards of both ends; which one, the ledger does not keep."
+        )
     for line in judgement.missing:
         console.print(f"  missing: {line}", style="yellow", markup=False)
     for violation in judgement.violations:
@@ -60,6 +81,7 @@ def as_json(judgement: Judgement) -> bytes:
         "flows": judgement.flows,
         "transit": judgement.transit,
         "egress": judgement.egress,
+        "transfers": judgement.transfers,
         "missing": judgement.missing,
         "violations": [
             {
@@ -77,24 +99,41 @@ def as_json(judgement: Judgement) -> bytes:
 
 
 async def _read(node: Node, mesh: MeshFile) -> Reading:
-    async def ask(region: str, address: str) -> ListEdgesResponse:
+    async def ask(region: str, channel: GuardedChannel) -> ListEdgesResponse:
+        request = ListEdgesRequest(region=region)
+        return await AuditServiceStub(channel).ListEdges(request, timeout=ANSWER_S)  # type: ignore[no-any-return]
+
+    return await _of_each(node, mesh, ask)
+
+
+async def _transfers(node: Node, mesh: MeshFile) -> dict[str, ListTransfersResponse]:
+    async def ask(region: str, channel: GuardedChannel) -> ListTransfersResponse:
+        request = ListTransfersRequest(region=region)
+        stub = TransferAuditServiceStub(channel)
+        return await stub.ListTransfers(request, timeout=ANSWER_S)  # type: ignore[no-any-return]
+
+    return await _of_each(node, mesh, ask)
+
+
+async def _of_each(
+    node: Node, mesh: MeshFile, ask: Callable[[str, GuardedChannel], Awaitable[T]]
+) -> dict[str, T]:
+    """What every region answers; one that does not is left out."""
+
+    async def asked(region: str, address: str) -> T | SankofaError:
         channel = node.channel(region, address)
         try:
-            stub = AuditServiceStub(channel)
-            answer: ListEdgesResponse = await stub.ListEdges(ListEdgesRequest(region=region), timeout=5)
-            return answer
+            return await ask(region, channel)
+        except SankofaError as error:
+            return error
         finally:
             await channel.close()
 
-    asked = {region: ask(region, where.federated) for region, where in mesh.regions.items()}
-    answers = await asyncio.gather(*asked.values(), return_exceptions=True)
-    reading: dict[str, ListEdgesResponse] = {}
-    for region, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, ListEdgesResponse):
-            reading[region] = answer
-        elif not isinstance(answer, SankofaError):
-            raise answer
-    return reading
+    answers = await asyncio.gather(
+        *(asked(region, where.federated) for region, where in mesh.regions.items())
+    )
+    answered = zip(mesh.regions, answers, strict=True)
+    return {region: answer for region, answer in answered if not isinstance(answer, SankofaError)}
 
 
 def _table(title: str, flows: list[Flow]) -> Table:

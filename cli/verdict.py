@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cli.transfers import Covered, covered
 from mesh.planes import INTERNAL_PLANES
+from sankofa.org.v1.transfer_pb2 import ListTransfersResponse
 from sankofa.residency.v1 import ledger_pb2 as ledger
 from sankofa.residency.v1.options_pb2 import Plane
 
@@ -53,6 +55,7 @@ class Judgement:
     flows: list[Flow]
     transit: list[Flow]
     egress: list[Flow]
+    transfers: list[Covered]
     requests: int
     witnesses: int
     spans: int
@@ -73,13 +76,20 @@ def judge(
     *,
     expected: Iterable[str],
     own: tuple[ledger.ReportRequest, ledger.ReportRequest],
+    kept: Mapping[str, ListTransfersResponse],
 ) -> Judgement:
-    """Judges two readings of all regions. `own` are the auditor's own counters after each reading."""
+    """Judges two readings of all regions.
+
+    `own`: the auditor's own counters after each reading. `kept`: which reassignments each region says, after
+    both, that it was an end of.
+    """
     edges = [edge for answer in second.values() for edge in answer.edges] + list(own[1].edges)
     violations = _violations(edges, second)
     missing = [f"{region}: its cell did not answer" for region in expected if region not in second]
     missing += _silent(second)
     missing += _unmatched(_pairs(first, own[0]), _pairs(second, own[1]))
+    transfers, uncovered = covered(edges, kept)
+    missing += uncovered
     flows = _flows(edges)
     outcome = Outcome.VIOLATED if violations else Outcome.UNPROVEN if missing else Outcome.PROVEN
     return Judgement(
@@ -87,6 +97,7 @@ def judge(
         flows=[flow for flow in flows if flow.plane not in ("TRANSIT", "EGRESS")],
         transit=[flow for flow in flows if flow.plane == "TRANSIT"],
         egress=[flow for flow in flows if flow.plane == "EGRESS"],
+        transfers=transfers,
         requests=sum(flow.requests for flow in flows),
         witnesses=sum(len(answer.witnesses) for answer in second.values()) + 1,
         spans=sum(answer.spans for answer in second.values()),
@@ -102,8 +113,7 @@ def _violations(edges: Iterable[ledger.Edge], reading: Reading) -> list[ledger.V
         for violation in answer.violations
     }
     for edge in edges:
-        # TRANSFER is let through by a guard that has checked its grant: one end that did, without the other,
-        # leaves a pair that does not match.
+        # TRANSFER is let through by a guard that has checked its grant: cli/transfers.py asks for which move.
         crossed = edge.plane in INTERNAL_PLANES and edge.caller_region != edge.callee_region
         if crossed and edge.verdict == ledger.VERDICT_ALLOWED:
             key = (edge.rpc, edge.caller_region, edge.callee_region, "crossing")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.verdict import Judgement, Outcome, judge
+from sankofa.org.v1.transfer_pb2 import ListTransfersResponse, Transfer
 from sankofa.residency.v1.ledger_pb2 import (
     SIDE_CLIENT,
     SIDE_SERVER,
@@ -79,9 +80,35 @@ def answer(*edges: Edge, seen_ms_ago: int = 0, closed: bool = False, **more: Any
     return ListEdgesResponse(edges=edges, witnesses=witnesses, spans=5, **more)
 
 
-def judged(first: Reading, second: Reading | None = None, *, own: ReportRequest | None = None) -> Judgement:
+def judged(
+    first: Reading,
+    second: Reading | None = None,
+    *,
+    own: ReportRequest | None = None,
+    kept: Mapping[str, ListTransfersResponse] | None = None,
+) -> Judgement:
     report = own or ReportRequest()
-    return judge(first, second if second is not None else first, expected=(EU, US), own=(report, report))
+    return judge(
+        first,
+        second if second is not None else first,
+        expected=(EU, US),
+        own=(report, report),
+        kept=moves() if kept is None else kept,
+    )
+
+
+def move(**more: Any) -> Transfer:
+    told: dict[str, Any] = {"operation_id": "op_1", "org_id": "org_1", "epoch": 2, "handed_over": True}
+    told |= {"from_region": EU, "to_region": US, "finished_at_unix_ms": NOW_MS}
+    return Transfer(**(told | more))
+
+
+def moves(left: Transfer | None = None, came: Transfer | None = None) -> dict[str, ListTransfersResponse]:
+    """What eu-west-1 says has left it, and us-east-1 that has come."""
+    return {
+        EU: ListTransfersResponse(departures=[left] if left else []),
+        US: ListTransfersResponse(arrivals=[came] if came else []),
+    }
 
 
 def quiet(*edges: Edge, **more: Any) -> dict[str, ListEdgesResponse]:
@@ -115,16 +142,47 @@ def test_planes_that_may_cross_do(plane: Plane) -> None:
 
 
 def test_a_transfer_that_both_guards_found_granted_is_shown_and_is_no_violation() -> None:
-    found = judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER)))
-    assert found.outcome is Outcome.PROVEN
+    found = judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER)), kept=moves(move(), move()))
+    assert (found.outcome, found.missing) == (Outcome.PROVEN, [])
     assert [(flow.caller, flow.callee, flow.plane, flow.requests) for flow in found.flows] == [
         (EU, US, "TRANSFER", 1)
     ]
+    (covered,) = found.transfers
+    assert (covered.requests, covered.operations, covered.organisations) == (1, ["op_1"], ["org_1"])
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        (moves(), "1 calls on the TRANSFER plane and no reassignment"),
+        (moves(None, move()), "us-east-1 alone knows of op_1"),
+        (moves(move(), None), "eu-west-1 alone knows of op_1"),
+        (moves(move(), move(epoch=3)), "the two do not say the same of op_1"),
+        (moves(move(to_region="af-south-1"), None), "no reassignment"),
+        ({EU: ListTransfersResponse()}, "us-east-1: does not say which reassignments it was an end of"),
+    ],
+)
+def test_a_transfer_that_no_reassignment_of_both_ends_covers_leaves_it_unproven(
+    kept: Mapping[str, ListTransfersResponse], why: str
+) -> None:
+    found = judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER)), kept=kept)
+    assert found.outcome is Outcome.UNPROVEN
+    assert any(why in line for line in found.missing), found.missing
+
+
+def test_a_reassignment_that_was_given_up_covers_its_calls_though_its_target_has_forgotten_it() -> None:
+    given_up = moves(move(handed_over=False), None)
+    assert judged(quiet(*both(1, callee=US, plane=PLANE_TRANSFER)), kept=given_up).outcome is Outcome.PROVEN
+
+
+def test_no_region_needs_to_tell_of_reassignments_where_nothing_was_transferred() -> None:
+    assert judged(quiet(*both(1)), kept={}).outcome is Outcome.PROVEN
 
 
 @pytest.mark.parametrize("side", [SIDE_CLIENT, SIDE_SERVER])
 def test_a_transfer_that_one_guard_alone_let_through_leaves_it_unproven(side: Side) -> None:
-    assert judged(quiet(edge(side, 1, callee=US, plane=PLANE_TRANSFER))).outcome is Outcome.UNPROVEN
+    found = judged(quiet(edge(side, 1, callee=US, plane=PLANE_TRANSFER)), kept=moves(move(), move()))
+    assert found.outcome is Outcome.UNPROVEN
 
 
 def test_a_refused_crossing_is_shown_and_is_no_violation() -> None:

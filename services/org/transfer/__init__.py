@@ -1,8 +1,9 @@
 """Reassigning an organisation's primary region: what its Owner may ask, and what either region does then.
 
-assignments.py answers Owners. mover.py drives what leaves here, step by step, each on disk before the next;
-sending.py is how it calls the other region. receiving.py takes what comes. What does not live here: how rows
-are read, compared and erased (storage/records/moves), and who may call at all (mesh/grants.py).
+assignments.py answers Owners, audited.py an auditor. mover.py drives what leaves here, step by step, each on
+disk before the next; sending.py is how it calls the other region. receiving.py takes what comes. What does
+not live here: how rows are read, compared and erased (storage/records/moves), and who may call at all
+(mesh/grants.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from mesh.tasks import background
 from sankofa.org.v1 import transfer_pb2
 from sankofa.org.v1.transfer_pb2_grpc import (
     add_AssignmentServiceServicer_to_server,
+    add_TransferAuditServiceServicer_to_server,
     add_TransferServiceServicer_to_server,
 )
 from services.org.callers import Callers
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
 from services.org.transfer.assignments import Assignments
+from services.org.transfer.audited import TransferAuditServicer
 from services.org.transfer.mover import Mover, Reached, nothing
 from services.org.transfer.pointers import Pointers
 from services.org.transfer.receiving import Receiver
@@ -97,5 +100,10 @@ def build_transfer(
             add_TransferServiceServicer_to_server,
             TransferServicer(receiver=receiver),
             services["TransferService"],
+        ),
+        Service(
+            add_TransferAuditServiceServicer_to_server,
+            TransferAuditServicer(region=node.region, moves=moves),
+            services["TransferAuditService"],
         ),
     ]

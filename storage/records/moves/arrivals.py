@@ -169,6 +169,12 @@ class Arrivals:
         async with self._database.read() as connection:
             return await _find(connection, operation_id)
 
+    async def every(self) -> list[Arrival]:
+        """All that there are, oldest first: one that was given up is forgotten."""
+        query = select(arrivals).order_by(arrivals.c.begun_at, arrivals.c.operation_id)
+        async with self._database.read() as connection:
+            return [_arrival(row) for row in await connection.execute(query)]
+
     async def latest(self, org_id: str) -> Arrival | None:
         """The last one of an organisation."""
         query = select(arrivals).where(arrivals.c.org_id == org_id).order_by(arrivals.c.begun_at.desc())

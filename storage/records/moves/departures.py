@@ -96,6 +96,12 @@ class Departures:
         async with self._database.read() as connection:
             return [_departure(row) for row in await connection.execute(query)]
 
+    async def every(self) -> list[Departure]:
+        """All there ever were, oldest first."""
+        query = select(departures).order_by(departures.c.begun_at, departures.c.operation_id)
+        async with self._database.read() as connection:
+            return [_departure(row) for row in await connection.execute(query)]
+
     async def reach(self, operation_id: str, step: AssignmentStep, **values: object) -> None:
         """Says how far it is."""
         async with self._database.write() as connection:

@@ -218,3 +218,37 @@ class AbandonRequest(_message.Message):
 class AbandonResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ListTransfersRequest(_message.Message):
+    __slots__ = ("region",)
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    def __init__(self, region: _Optional[str] = ...) -> None: ...
+
+class Transfer(_message.Message):
+    __slots__ = ("operation_id", "org_id", "epoch", "from_region", "to_region", "handed_over", "begun_at_unix_ms", "finished_at_unix_ms")
+    OPERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    FROM_REGION_FIELD_NUMBER: _ClassVar[int]
+    TO_REGION_FIELD_NUMBER: _ClassVar[int]
+    HANDED_OVER_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    operation_id: str
+    org_id: str
+    epoch: int
+    from_region: str
+    to_region: str
+    handed_over: bool
+    begun_at_unix_ms: int
+    finished_at_unix_ms: int
+    def __init__(self, operation_id: _Optional[str] = ..., org_id: _Optional[str] = ..., epoch: _Optional[int] = ..., from_region: _Optional[str] = ..., to_region: _Optional[str] = ..., handed_over: _Optional[bool] = ..., begun_at_unix_ms: _Optional[int] = ..., finished_at_unix_ms: _Optional[int] = ...) -> None: ...
+
+class ListTransfersResponse(_message.Message):
+    __slots__ = ("departures", "arrivals")
+    DEPARTURES_FIELD_NUMBER: _ClassVar[int]
+    ARRIVALS_FIELD_NUMBER: _ClassVar[int]
+    departures: _containers.RepeatedCompositeFieldContainer[Transfer]
+    arrivals: _containers.RepeatedCompositeFieldContainer[Transfer]
+    def __init__(self, departures: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., arrivals: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ...) -> None: ...

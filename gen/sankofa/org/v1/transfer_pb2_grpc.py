@@ -483,3 +483,82 @@ class TransferService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class TransferAuditServiceStub:
+    """Tells an auditor which reassignments a region was an end of: by calls under their grants alone may anything of an
+    organisation have crossed.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListTransfers = channel.unary_unary(
+                '/sankofa.org.v1.TransferAuditService/ListTransfers',
+                request_serializer=sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersRequest.SerializeToString,
+                response_deserializer=sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersResponse.FromString,
+                _registered_method=True)
+
+
+class TransferAuditServiceServicer:
+    """Tells an auditor which reassignments a region was an end of: by calls under their grants alone may anything of an
+    organisation have crossed.
+    """
+
+    def ListTransfers(self, request, context):
+        """Lists every reassignment that began at this region or came here. For who holds an operator's certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_TransferAuditServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListTransfers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransfers,
+                    request_deserializer=sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersRequest.FromString,
+                    response_serializer=sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'sankofa.org.v1.TransferAuditService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('sankofa.org.v1.TransferAuditService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class TransferAuditService:
+    """Tells an auditor which reassignments a region was an end of: by calls under their grants alone may anything of an
+    organisation have crossed.
+    """
+
+    @staticmethod
+    def ListTransfers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.org.v1.TransferAuditService/ListTransfers',
+            sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersRequest.SerializeToString,
+            sankofa_dot_org_dot_v1_dot_transfer__pb2.ListTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
