@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
-import httpx
 import pytest
-import uvloop
 
-from mesh.directory import KeyFact, ProjectFact
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from tests.support import rows
 from tests.support.cell import Cell
-from tests.support.nodes import EU, US, MemoryDirectory
+from tests.support.nodes import EU, US
+from tests.support.recorded import Recorded, event_loop_policy, shim
 from tests.support.shim import (
     BEARER,
     DASHBOARD,
@@ -31,40 +24,13 @@ from tests.support.shim import (
     SHELVED,
     TEST,
     TRACK,
-    Recorder,
-    Running,
-    known_here,
-    start_recorder,
     start_shim,
-    until,
 )
 
 pytestmark = [pytest.mark.network, pytest.mark.disk]
 
-
-@dataclass
-class Recorded(Running):
-    """A shim, what its cell was sent, and what its directory knows."""
-
-    cell: Recorder
-    directory: MemoryDirectory
-
-
-@pytest.fixture
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """The loop that the server runs on."""
-    return uvloop.EventLoopPolicy()
-
-
-@pytest.fixture
-async def shim(pki: Path) -> AsyncIterator[Recorded]:
-    """A shim on real ports, its cell behind mTLS."""
-    async with AsyncExitStack() as stack:
-        directory, cell = known_here(), Recorder()
-        cell.gate.set()
-        address = await start_recorder(stack, pki, directory, cell)
-        running = await start_shim(stack, pki, directory, cell_address=address)
-        yield Recorded(**vars(running), cell=cell, directory=directory)
+__all__ = ["event_loop_policy", "shim"]
+"""Fixtures, under which pytest finds them here."""
 
 
 async def test_an_event_reaches_the_cell_with_its_properties_byte_for_byte(shim: Recorded) -> None:
@@ -256,101 +222,6 @@ async def test_any_page_may_ingest_and_only_dashboards_may_manage(shim: Recorded
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, DASHBOARD)
 
 
-async def test_what_waits_while_a_frame_is_committed_becomes_the_next_frame(shim: Recorded) -> None:
-    shim.cell.gate.clear()
-    first = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    others = [asyncio.create_task(shim.track()) for _ in range(5)]
-    await until(lambda: shim.waiting() == 5)
-    shim.cell.gate.set()
-    answers = await asyncio.gather(first, *others)
-    assert [answer.status_code for answer in answers] == [200] * 6
-    assert [len(frame.items) for frame in shim.cell.frames] == [1, 5]
-
-
-async def test_more_than_may_wait_is_answered_503_at_once(shim: Recorded) -> None:
-    """Ten requests may be in hand, eight of them of one project alone."""
-    shim.cell.gate.clear()
-    waiting = [asyncio.create_task(shim.track()) for _ in range(8)]
-    await until(lambda: shim.waiting() == 8 - len(shim.cell.items) and len(shim.cell.items) >= 1)
-    answer = await shim.track()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    shim.cell.gate.set()
-    assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
-
-
-async def test_a_broken_stream_answers_503_is_never_resent_and_heals(shim: Recorded) -> None:
-    shim.cell.gate.clear()
-    lost = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    shim.cell.cut = True
-    shim.cell.gate.set()
-    assert (await lost).status_code == 503
-    assert len(shim.cell.items) == 1
-    shim.cell.cut = False
-    assert (await shim.track()).status_code == 200
-    assert len(shim.cell.items) == 2
-
-
-async def test_a_client_that_leaves_does_not_disturb_the_others(shim: Recorded) -> None:
-    shim.cell.gate.clear()
-    stays = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    leaves = asyncio.create_task(shim.track())
-    also_stays = asyncio.create_task(shim.track())
-    await until(lambda: shim.waiting() == 2)
-    leaves.cancel()
-    shim.cell.gate.set()
-    assert [(await task).status_code for task in (stays, also_stays)] == [200, 200]
-
-
-def _lose_the_pin_of_a_project(shim: Recorded) -> None:
-    """Of the project of the key "sk_lost"."""
-    shim.directory.projects["proj_lost"] = ProjectFact("proj_lost", "org_1", "Lost", "active")
-    live = Environment.ENVIRONMENT_LIVE
-    shim.directory.keys[sha256(b"sk_lost").digest()] = KeyFact("key_9", "proj_lost", live, EU)
-
-
-class OneAtATime(asyncio.Event):
-    """Lets one waiter through each time it is set."""
-
-    async def wait(self) -> Literal[True]:
-        await super().wait()
-        self.clear()
-        return True
-
-
-async def test_one_project_that_the_guard_refuses_does_not_fail_the_frame_it_is_in(shim: Recorded) -> None:
-    _lose_the_pin_of_a_project(shim)
-    shim.cell.gate.clear()
-    first = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    lost, good = asyncio.create_task(shim.track(key="sk_lost")), asyncio.create_task(shim.track())
-    await until(lambda: shim.waiting() == 2)
-    shim.cell.gate.set()
-    assert [(await task).status_code for task in (first, lost, good)] == [200, 403, 200]
-
-
-async def test_a_stream_that_breaks_while_a_refused_frame_goes_again_leaves_nobody_waiting(
-    shim: Recorded,
-) -> None:
-    _lose_the_pin_of_a_project(shim)
-    gate = shim.cell.gate = OneAtATime()
-    first = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    keys = ("sk_lost", LIVE, LIVE, LIVE)
-    others = [asyncio.create_task(shim.track(key=key)) for key in keys]
-    await until(lambda: shim.waiting() == 4)
-    gate.set()
-    await until(lambda: len(shim.cell.frames) == 2)
-    shim.cell.cut = True
-    gate.set()
-    async with asyncio.timeout(5):
-        answers = await asyncio.gather(first, *others)
-    statuses = [answer.status_code for answer in answers]
-    assert (statuses[0], sorted(statuses[1:])) == (200, [403, 503, 503, 503])
-
-
 async def test_a_sampled_request_passes_its_trace_on_and_spans_hold_no_values(shim: Recorded) -> None:
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"x-api-key": LIVE, "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
@@ -399,54 +270,6 @@ async def test_a_region_is_never_changed(shim: Recorded) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "A project's region is never changed")
     answer = await shim.http.patch(path, headers={"authorization": "Bearer abc"}, json=body)
     assert answer.status_code == 401
-
-
-async def test_ready_means_that_the_cell_can_be_reached(shim: Recorded) -> None:
-    await shim.track()
-    assert (await shim.http.get("/readyz")).status_code == 200
-
-
-async def test_only_the_edges_certificate_opens_the_edge_listener_and_is_counted(shim: Recorded) -> None:
-    url = f"https://127.0.0.1:{shim.server.edge_port}/api/v1/track"
-    edge = _tls(shim.pki, region=US, role="edge")
-    async with httpx.AsyncClient(verify=edge) as http:
-        answer = await http.post(url, headers={"x-api-key": LIVE}, content=b'{"event_name":"tap"')
-    assert answer.status_code == 400
-    assert shim.edge_bytes == [19]
-    await shim.track()
-    assert shim.edge_bytes == [19]
-    for context in (_tls(shim.pki, region=EU, role="rest"), _tls(shim.pki, region="global", role="registry")):
-        async with httpx.AsyncClient(verify=context) as http:
-            with pytest.raises(httpx.TransportError):
-                await http.post(url, headers={"x-api-key": LIVE}, json=TRACK)
-    async with httpx.AsyncClient(verify=_tls(shim.pki)) as http:
-        with pytest.raises(httpx.TransportError):
-            await http.post(url, headers={"x-api-key": LIVE}, json=TRACK)
-    assert shim.edge_bytes == [19]
-
-
-def _tls(pki: Path, *, region: str = "", role: str = "") -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=pki / "trust" / f"{EU}.pem")
-    context.check_hostname = False
-    if role:
-        context.load_cert_chain(pki / region / f"{role}.crt", pki / region / f"{role}.key")
-    return context
-
-
-async def test_draining_lets_a_request_in_flight_end_and_takes_no_new_one(shim: Recorded) -> None:
-    shim.cell.gate.clear()
-    last = asyncio.create_task(shim.track())
-    await until(lambda: shim.cell.frames)
-    draining = asyncio.create_task(shim.server.drain(5))
-
-    def closed() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", shim.server.public_port)) != 0
-
-    await until(closed)
-    shim.cell.gate.set()
-    assert (await last).status_code == 200
-    await draining
 
 
 async def test_an_event_goes_in_over_rest_and_comes_back_from_a_query(pki: Path, cell: Cell) -> None:
