@@ -126,13 +126,13 @@ async def test_an_account_stays_with_its_other_organisation_until_that_membershi
     act_as("usr_test")
     there = cells.of[US].records.orgs
     await cells.of[EU].records.orgs.point(owner.user_id, other.org_id)
-    await there.put_member(other.org_id, owner.user_id, OrgRole.ORG_ROLE_MEMBER, EU)
+    await put_member(there, other.org_id, owner.user_id, OrgRole.ORG_ROLE_MEMBER, EU)
     await assign(cells, owner, US)
     assert (await done(cells, owner)).accounts == 0
     session = await log_in(cells, EU)
     owner = Owner(session.token, owner.user_id, owner.org_id, EU)
     act_as("usr_test")
-    await there.put_member(other.org_id, owner.user_id, OrgRole.ORG_ROLE_UNSPECIFIED, EU)
+    await put_member(there, other.org_id, owner.user_id, OrgRole.ORG_ROLE_UNSPECIFIED, EU)
     await assign(cells, owner, EU, at=US)
     await done(cells, owner, EU)
     await assign(cells, owner, US)
