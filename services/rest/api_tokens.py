@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -11,6 +9,7 @@ from starlette.routing import Route
 
 from mesh.api_tokens import DEFAULT_DAYS, MOST_DAYS
 from mesh.directory import Directory
+from mesh.errors import InvalidInput
 from mesh.permissions import project_role_name
 from sankofa.ingest.v1.api_token_pb2 import (
     ApiToken,
@@ -31,7 +30,7 @@ class NewToken(msgspec.Struct):
 
     name: str
     role: ProjectRoleName
-    expires_in_days: Annotated[int, msgspec.Meta(ge=1, le=MOST_DAYS)] = DEFAULT_DAYS
+    expires_in_days: int = DEFAULT_DAYS
 
 
 class ApiTokens:
@@ -56,6 +55,8 @@ class ApiTokens:
         """A new token, its secret shown this once."""
         token, project_id = self._asked(http)
         body = await read_json(http, NewToken)
+        if not 1 <= body.expires_in_days <= MOST_DAYS:
+            raise InvalidInput(detail=f"expires_in_days is 1 to {MOST_DAYS}")
         request = MintTokenRequest(
             project_id=project_id,
             name=body.name,

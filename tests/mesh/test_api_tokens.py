@@ -154,8 +154,9 @@ async def test_a_token_from_its_minting_to_its_end(mesh: Mesh) -> None:
         ({"name": "a\x00b", "role": "viewer"}, "printable"),
         ({"role": "viewer"}, "Invalid request body"),
         ({"name": "CI", "role": "owner"}, "Invalid request body"),
-        ({"name": "CI", "role": "viewer", "expires_in_days": 366}, "Invalid request body"),
-        ({"name": "CI", "role": "viewer", "expires_in_days": 0}, "Invalid request body"),
+        ({"name": "CI", "role": "viewer", "expires_in_days": 366}, "expires_in_days is 1 to 365"),
+        ({"name": "CI", "role": "viewer", "expires_in_days": 0}, "expires_in_days is 1 to 365"),
+        ({"name": "CI", "role": "viewer", "expires_in_days": -(1 << 40)}, "expires_in_days is 1 to 365"),
         ({"name": "CI", "role": "viewer", "expires_in_days": None}, "Invalid request body"),
     ],
 )
