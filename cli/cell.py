@@ -12,6 +12,7 @@ from mesh.config import ConfigError
 from mesh.egress import Egress, EgressConfig
 from mesh.signing import RowSigner, RowVerifier
 from mesh.tasks import background
+from services.directory import build as build_directory
 from storage.analytics.engine import Engine, QueryLimits
 from storage.analytics.errors import StoreDenied
 from storage.analytics.tables import DATABASE
@@ -120,6 +121,7 @@ class Cell:
             on_feed_change=cell.publisher.republish,
         )
         background(feed.run(), name="directory feed", stack=process.stack)
+        process.services.append(build_directory(directory=cell.directory))
         process.reasons["directory"] = lambda: "" if feed.ready.is_set() else "no routing facts yet"
         cell.egress = _open_egress(process)
         stack.push_async_callback(cell.egress.close)

@@ -10,6 +10,7 @@ from cli.audit_log import audit_log
 from cli.bench import bench
 from cli.dead_letters import dead_letters
 from cli.finish import finish
+from cli.keys import keys
 from cli.options import data_dir_option as _data_dir
 from cli.options import output_option as _output
 from cli.plan import plan
@@ -186,6 +187,7 @@ def permissions(as_json: bool) -> None:
 main.add_command(audit_log)
 main.add_command(bench)
 main.add_command(dead_letters)
+main.add_command(keys)
 main.add_command(plan)
 
 

@@ -27,9 +27,16 @@ def running_mesh(data_dir: Path) -> MeshFile:
 @contextmanager
 def operator_node(mesh: MeshFile, region: str = GLOBAL) -> Iterator[Node]:
     """A node of `region` (LOCAL calls), or of no region. Its counters are left for a cell to collect."""
-    credentials = Credentials.load(Path(mesh.data_dir) / "pki", region=region, role=OPERATOR)
     home = region if region in mesh.regions else next(iter(mesh.regions))
-    ledger = Ledger(Path(mesh.regions[home].data_dir) / "ledger", credentials.identity)
+    with node_of(Path(mesh.data_dir) / "pki", region, Path(mesh.regions[home].data_dir) / "ledger") as node:
+        yield node
+
+
+@contextmanager
+def node_of(pki_dir: Path, region: str, ledger_dir: Path) -> Iterator[Node]:
+    """The same from a folder of certificates, with its counters in a folder."""
+    credentials = Credentials.load(pki_dir, region=region, role=OPERATOR)
+    ledger = Ledger(ledger_dir, credentials.identity)
     provider = tracer_provider(credentials.identity, instance_id=ledger.instance_id, ratio=0.0)
     try:
         yield Node(

@@ -124,7 +124,10 @@ class Directory(Protocol):
         """An organisation's primary region."""
 
     def jwt_key(self, region: str, kid: str) -> bytes | None:
-        """The Ed25519 public key, 32 bytes, of a region's tokens."""
+        """The Ed25519 public key, 32 bytes, of a region's tokens; None for an unknown and a retired one."""
+
+    def jwt_key_retired(self, region: str, kid: str) -> bool:
+        """Whether a key of a region's tokens is known to verify nothing any more."""
 
     def session_ended(self, region: str, session_id: str) -> bool:
         """Whether a session that a region has begun was ended before its tokens do."""

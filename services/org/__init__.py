@@ -24,12 +24,14 @@ from sankofa.org.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
 from sankofa.org.v1.org_pb2_grpc import add_AccessServiceServicer_to_server, add_OrgServiceServicer_to_server
 from sankofa.org.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
 from services.org.access import AccessServicer
+from services.org.accounts.introductions import LIFETIME as INTRODUCED
 from services.org.accounts.introductions import AccountServicer, Introductions
 from services.org.audit import build_audit
 from services.org.callers import Callers
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.exports import build_exporter, build_exports
+from services.org.keys import build_keys
 from services.org.members import build_members
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
@@ -40,6 +42,7 @@ from services.org.sessions.passwords import PasswordChange
 from services.org.sessions.service import SessionServicer
 from services.org.sessions.tokens import new_secret
 from services.org.signal import ChangeSignal
+from services.org.signing import TokenSigner
 from services.org.sso import build_sso
 from services.org.throttle import LoginThrottle
 from services.org.transfer import build_transfer
@@ -89,8 +92,10 @@ async def build(
     `secret`: the mesh's own, of which keys are derived (mesh/keyring.py).
     """
     # Before there may be a new token key: the secret was derived from the one of before.
-    refresh_secret = await keys.refresh_secret(new_secret)
-    passwords, token_key = Passwords(), await keys.token_key(TokenKey.generate())
+    refresh_secret, passwords = await keys.refresh_secret(new_secret), Passwords()
+    longest = max(config.token_lifetime, config.ticket_lifetime, INTRODUCED)
+    key_rows = await keys.begin(TokenKey.generate(), longest)
+    tokens = TokenSigner(region=node.region, records=keys, longest=longest)
     callers = Callers(region=node.region, records=records, directory=directory)
     changes = ChangeSignal()
     throttle = LoginThrottle()
@@ -100,7 +105,7 @@ async def build(
         directory=directory,
         publisher=publisher,
         signer=signer,
-        token_key=token_key,
+        tokens=tokens,
         refresh_secret=refresh_secret,
         token_lifetime=config.token_lifetime,
         idle=config.session_idle,
@@ -112,7 +117,7 @@ async def build(
         callers=callers,
         publisher=publisher,
         signer=signer,
-        token_key=token_key,
+        tokens=tokens,
         hints=hints,
         passwords=passwords,
         throttle=throttle,
@@ -120,7 +125,7 @@ async def build(
         changes=changes,
         ticket_lifetime=config.ticket_lifetime,
     )
-    await orgs.announce()
+    await orgs.announce(key_rows)
     await sessions.announce()
     change = PasswordChange(
         accounts=records, passwords=passwords, sessions=sessions, throttle=throttle, hints=hints
@@ -165,9 +170,7 @@ async def build(
         changes=changes,
         mailer=mailer,
     )
-    introductions = Introductions(
-        region=node.region, records=records, directory=directory, token_key=token_key
-    )
+    introductions = Introductions(region=node.region, records=records, directory=directory, tokens=tokens)
     access = AccessServicer(records=records, changes=changes, heartbeat_s=config.heartbeat_s)
     services = org_pb2.DESCRIPTOR.services_by_name
     webhooks = build_webhooks(
@@ -192,8 +195,19 @@ async def build(
         every_s=config.export_look_s,
         exporter=exporter,
     )
+    token_keys = build_keys(
+        node=node,
+        stack=stack,
+        records=keys,
+        directory=directory,
+        publisher=publisher,
+        signer=signer,
+        tokens=tokens,
+        look_s=config.key_look_s,
+    )
     return [
         *transfer,
+        token_keys,
         webhooks,
         exports,
         *audit,
@@ -221,7 +235,7 @@ async def build(
             egress=egress,
             secrets_dir=secrets_dir,
             changes=changes,
-            token_key=token_key,
+            tokens=tokens,
             token_lifetime=config.token_lifetime,
             callback_url=config.sso_callback_url,
         ),

@@ -14,6 +14,8 @@ class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """How long a user's token is valid, seconds."""
     session_idle_s: float = 30 * 86_400.0
     """How long a session goes on without being refreshed, seconds."""
+    key_look_s: float = 5.0
+    """Between two looks for token keys whose time is over, seconds."""
     ticket_lifetime_s: float = 60.0
     """How long a project may be created after it was permitted, seconds."""
     reconcile_after_s: float = 30.0

@@ -31,7 +31,7 @@ from mesh.plans import (
     retention_days,
 )
 from mesh.signing import RowSigner
-from mesh.tokens import PROVISION, TokenKey
+from mesh.tokens import PROVISION
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -40,9 +40,10 @@ from services.org.naming import MAX_EMAIL, MAX_PASSWORD, require_email, require_
 from services.org.passwords import Passwords
 from services.org.sessions.tokens import Tokens
 from services.org.signal import ChangeSignal
+from services.org.signing import TokenSigner
 from services.org.throttle import LoginThrottle
 from storage.records.orgs import Account, Membership, OrgProject, OrgRecord, OrgRecords
-from storage.records.rows import hint_row, jwt_key_row, org_row
+from storage.records.rows import hint_row, org_row
 
 
 class RegistryPublisher(Protocol):
@@ -107,7 +108,7 @@ class Orgs:
         callers: Callers,
         publisher: RegistryPublisher,
         signer: RowSigner,
-        token_key: TokenKey,
+        tokens: TokenSigner,
         hints: LoginHints,
         passwords: Passwords,
         throttle: LoginThrottle,
@@ -122,7 +123,7 @@ class Orgs:
         self._callers = callers
         self._publisher = publisher
         self._signer = signer
-        self._token_key = token_key
+        self._tokens = tokens
         self._hints = hints
         self._passwords = passwords
         self._throttle = throttle
@@ -131,10 +132,9 @@ class Orgs:
         self._ticket_lifetime = ticket_lifetime
         self._clock_ms = clock_ms
 
-    async def announce(self) -> None:
-        """At start: the directory learns this region's signer, token key and organisations."""
-        rows = [jwt_key_row(self._region, self._token_key)]
-        rows += await self._records.org_rows()
+    async def announce(self, keys: Sequence[Row]) -> None:
+        """At start: the directory learns this region's signer, token keys and organisations."""
+        rows = [*keys, *await self._records.org_rows()]
         signed = [self._signer.signer_row(), *(self._signer.sign(row) for row in rows)]
         await self._directory.put_own_rows(signed)
         self._publisher.wake()
@@ -219,9 +219,7 @@ class Orgs:
             "epoch": epoch,
             "retention_days": TERMS[member.org.plan].retention_days,
         }
-        ticket = self._token_key.sign(
-            claims, issuer=self._region, audience=PROVISION, lifetime=self._ticket_lifetime
-        )
+        ticket = await self._tokens.sign(claims, audience=PROVISION, lifetime=self._ticket_lifetime)
         return Permit(project.project_id, ticket)
 
     async def complete_create(self, token: str | None, org_id: str, project_id: str) -> None:

@@ -55,8 +55,8 @@ def forget_unseen(
             unseen = [(key, value) for key, value in cursor if (kind, key) not in seen]
         for key, value in unseen:
             row = row_of(kind, key, value)
-            revoked = kind == "api_key" and row.api_key.revoked
-            if row.region == region or revoked or kind == "session_end":
+            over = row.api_key.revoked or row.jwt_key.retired
+            if row.region == region or over or kind == "session_end":
                 continue
             if kind == "pin":
                 owner, org_id, _ = decode_pin(value)

@@ -48,6 +48,9 @@ DATABASE_OF = {
 MAX_KEY_BYTES = 511
 """LMDB's bound: a longer id is of nothing we know."""
 
+PUBLIC_KEY_BYTES, RETIRED = 32, b"-"
+"""A retired token key keeps its entry, longer by a byte, so that no older row of it comes back."""
+
 PRESENT, FORGOTTEN = True, False
 """A pin that a full compare no longer found is forgotten and kept: a second value is refused for ever."""
 
@@ -113,7 +116,7 @@ def value_of(signed: SignedRow) -> bytes:
         case "signer":
             return signed.SerializeToString(deterministic=True)
         case "jwt_key":
-            return row.jwt_key.public_key
+            return row.jwt_key.public_key + (RETIRED if row.jwt_key.retired else b"")
         case "pin":
             return encode((region, row.pin.org_id, PRESENT))
         case "api_key":
@@ -127,6 +130,11 @@ def value_of(signed: SignedRow) -> bytes:
         case "session_end":
             return str(row.session_end.forget_after_unix_ms).encode()
     raise ValueError(f"no directory holds a {kind}")
+
+
+def is_retired(token_key: bytes) -> bool:
+    """Whether an entry is of a token key that verifies nothing any more."""
+    return len(token_key) > PUBLIC_KEY_BYTES
 
 
 def project_value(fact: ProjectFact) -> bytes:
@@ -147,7 +155,8 @@ def row_of(kind: str, key: bytes, value: bytes) -> Row:
             return SignedRow.FromString(value).row
         case "jwt_key":
             region, kid = key.decode().split("\0")
-            return Row(region=region, jwt_key=JwtKey(kid=kid, public_key=value))
+            public, retired = value[:PUBLIC_KEY_BYTES], is_retired(value)
+            return Row(region=region, jwt_key=JwtKey(kid=kid, public_key=public, retired=retired))
         case "pin":
             region, org_id, _ = decode_pin(value)
             return Row(region=region, pin=Pin(project_id=key.decode(), org_id=org_id))

@@ -23,6 +23,7 @@ from storage.directory.entries import (
     decode_position,
     decode_project,
     decode_region,
+    is_retired,
     joined,
 )
 from storage.directory.environment import Database
@@ -110,8 +111,14 @@ class DirectoryReader:
         return OrgFact(org_id, entry.region, entry.epoch, entry.former_region, until_ms)
 
     def jwt_key(self, region: str, kid: str) -> bytes | None:
-        """The Ed25519 public key, 32 bytes, of a region's tokens."""
-        return self._get(self._db["jwt_keys"], joined(region, kid))
+        """The Ed25519 public key, 32 bytes, of a region's tokens; None for an unknown and a retired one."""
+        value = self._get(self._db["jwt_keys"], joined(region, kid))
+        return None if value is None or is_retired(value) else value
+
+    def jwt_key_retired(self, region: str, kid: str) -> bool:
+        """Whether a key of a region's tokens is known to verify nothing any more."""
+        value = self._get(self._db["jwt_keys"], joined(region, kid))
+        return value is not None and is_retired(value)
 
     def session_ended(self, region: str, session_id: str) -> bool:
         """Whether a session of a region's accounts has ended before its tokens do."""

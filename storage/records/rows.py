@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.tokens import TokenKey
 from sankofa.registry.v1.registry_pb2 import ApiKey, Handover, JwtKey, LoginHint, Org, Pin, Row
 from storage.records.orgs import OrgRecord
 from storage.records.projects import KeyRecord, ProjectRecord
@@ -54,6 +53,6 @@ def hint_row(region: str, hint: str, handovers: Sequence[Handover] = ()) -> Row:
     return Row(region=region, login_hint=LoginHint(hint=hint, handovers=handovers))
 
 
-def jwt_key_row(region: str, key: TokenKey) -> Row:
-    """With what the region's tokens are verified."""
-    return Row(region=region, jwt_key=JwtKey(kid=key.kid, public_key=key.public_bytes))
+def jwt_key_row(region: str, kid: str, public_key: bytes, *, retired: bool = False) -> Row:
+    """With what the region's tokens are verified, or are no more."""
+    return Row(region=region, jwt_key=JwtKey(kid=kid, public_key=public_key, retired=retired))

@@ -104,7 +104,9 @@ def supersedes(new: Row, old: Row) -> bool:
         raise Conflict
     match kind:
         case "api_key":
-            return _revokes(new, old)
+            return _ends(new, old, "api_key", "revoked")
+        case "jwt_key":
+            return _ends(new, old, "jwt_key", "retired")
         case "org":
             return False
     raise Conflict
@@ -126,11 +128,12 @@ def _takes_turn(new: OrgOperation, old: OrgOperation) -> bool:
     return True
 
 
-def _revokes(new: Row, old: Row) -> bool:
-    """The only change of a key is its revocation, and a revoked key stays revoked."""
+def _ends(new: Row, old: Row, kind: str, end: str) -> bool:
+    """The only change of a key is its end, and a key that is revoked, or retired, stays so."""
     same = Row()
     same.CopyFrom(new)
-    same.api_key.revoked = old.api_key.revoked
+    setattr(getattr(same, kind), end, getattr(getattr(old, kind), end))
     if same != old:
         raise Conflict
-    return new.api_key.revoked
+    ended: bool = getattr(getattr(new, kind), end)
+    return ended

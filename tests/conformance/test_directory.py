@@ -174,6 +174,26 @@ async def test_a_revoked_key_stays_revoked_after_a_full_compare_and_a_restart(
     assert directory.key(hash_of("a")) is None
 
 
+@pytest.mark.parametrize("issuer", [EU, US])
+async def test_a_retired_token_key_verifies_nothing_after_a_full_compare_and_a_restart_either(
+    open_directory: Open, issuer: str
+) -> None:
+    directory = open_directory()
+    await directory.apply([jwt_key(issuer), jwt_key(issuer, "other")])
+    await directory.apply([jwt_key(issuer, retired=True), jwt_key(issuer, "never seen before", retired=True)])
+    assert directory.jwt_key(issuer, "kid") is None and directory.jwt_key_retired(issuer, "kid")
+    assert directory.jwt_key(issuer, "never seen before") is None
+    assert directory.jwt_key(issuer, "other") == b"1" * 32
+    assert not directory.jwt_key_retired(issuer, "other") and not directory.jwt_key_retired(issuer, "none")
+
+    directory.begin_full_compare()
+    await directory.end_full_compare(Position("new", 1))
+    directory = open_directory()
+    assert await directory.apply([jwt_key(issuer)], Position("new", 2)) == 0
+    assert directory.jwt_key(issuer, "kid") is None
+    assert await directory.apply([jwt_key(issuer, fill=b"2", retired=True)]) == 1
+
+
 async def test_a_full_compare_removes_what_others_no_longer_have_and_nothing_of_its_own(
     open_directory: Open,
 ) -> None:

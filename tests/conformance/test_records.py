@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import stat
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def mode(path: Path) -> int:
 
 async def test_a_file_of_records_is_for_its_owner_only(tmp_path: Path) -> None:
     records = await Records.open(f"sqlite+aiosqlite:///{tmp_path}/records.db", region=EU)
-    await records.keys.token_key(TokenKey.generate())
+    await records.keys.begin(TokenKey.generate(), timedelta(minutes=15))
     modes = [mode(tmp_path / f"records.db{suffix}") for suffix in ("", "-wal", "-shm")]
     await records.close()
     assert modes == [0o600] * 3
@@ -353,11 +354,3 @@ async def test_a_pending_project_is_shown_to_nobody_and_can_be_dropped(records: 
     assert await records.orgs.overdue(1_001) == [org_project()]
     await records.orgs.drop_pending("org_1", "proj_1")
     assert not await records.orgs.complete("org_1", "proj_1")
-
-
-async def test_the_regions_token_key_is_made_once_and_kept(records: Records, url: str) -> None:
-    first = await records.keys.token_key(TokenKey.generate())
-    again = await records.keys.token_key(TokenKey.generate())
-    assert (again.kid, again.private_bytes) == (first.kid, first.private_bytes)
-    (row,) = await published(records)
-    assert row.jwt_key.public_key == first.public_bytes

@@ -97,6 +97,15 @@ async def test_a_revoked_key_is_never_revoked_back(store: RegistryStore) -> None
     assert (await rows_after(store, revoked.seq - 1))[0].row.api_key.revoked
 
 
+async def test_a_retired_token_key_is_never_taken_back_and_has_no_second_value(store: RegistryStore) -> None:
+    await store.put([jwt_key(EU)])
+    retired = await store.put([jwt_key(EU, retired=True)])
+    assert await store.put([jwt_key(EU)]) == retired
+    assert await rows_after(store, retired.seq - 1) == [jwt_key(EU, retired=True)]
+    with pytest.raises(Conflict):
+        await store.put([jwt_key(EU, fill=b"2", retired=True)])
+
+
 async def test_a_newer_epoch_of_the_same_region_replaces_and_an_older_changes_nothing(
     store: RegistryStore,
 ) -> None:

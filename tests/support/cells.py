@@ -29,6 +29,7 @@ from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services import directory as directory_service
 from services import ingest, org, query, region_registry
 from services.ingest import projects
 from services.ingest.config import IngestConfig
@@ -130,6 +131,8 @@ class RunningCell:
     """Empty: SQLite, in `folder`."""
     egress: EgressConfig = field(default_factory=EgressConfig)
     """What this cell may call outside the mesh."""
+    operated: bool = False
+    """Whether its internal port is served without an engine too."""
     port: int = 0
     internal_port: int = 0
     services: list[Service] = field(default_factory=list)
@@ -170,7 +173,8 @@ class RunningCell:
             "signer": signer,
             "audit_records": self.records.audit,
         }
-        services = await projects.build(
+        services = [directory_service.build(directory=self.directory)]
+        services += await projects.build(
             records=self.records.projects, api_tokens=self.records.api_tokens, **shared
         )
         services += await org.build(
@@ -214,7 +218,7 @@ class RunningCell:
             credentials=self.node.credentials,
             hop_of=self.node.arrival,
             services=services,
-            internal=f"127.0.0.1:{self.internal_port}" if self.engine else None,
+            internal=f"127.0.0.1:{self.internal_port}" if self.engine or self.operated else None,
             federated=f"127.0.0.1:{self.port}",
         )
         await server.start()
@@ -256,7 +260,7 @@ class RunningCell:
         return self._channel("rest", self.region, self.port)
 
     async def token_key(self) -> TokenKey:
-        return await self.records.keys.token_key(TokenKey.generate())
+        return await self.records.keys.signing_key()
 
     def _egress(self) -> Egress:
         egress = Egress.of(self.node, self.egress)

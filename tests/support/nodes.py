@@ -33,6 +33,7 @@ class MemoryDirectory:
     catalogue: dict[str, RegionFact] = field(default_factory=dict)
     ended: set[tuple[str, str]] = field(default_factory=set)
     api_tokens: dict[bytes, ApiTokenFact] = field(default_factory=dict)
+    retired: set[tuple[str, str]] = field(default_factory=set)
     fresh: bool = True
 
     def default_region(self) -> str | None:
@@ -60,7 +61,10 @@ class MemoryDirectory:
         return self.orgs.get(org_id)
 
     def jwt_key(self, region: str, kid: str) -> bytes | None:
-        return self.jwt_keys.get((region, kid))
+        return None if self.jwt_key_retired(region, kid) else self.jwt_keys.get((region, kid))
+
+    def jwt_key_retired(self, region: str, kid: str) -> bool:
+        return (region, kid) in self.retired
 
     def session_ended(self, region: str, session_id: str) -> bool:
         return (region, session_id) in self.ended

@@ -29,8 +29,8 @@ def signer(region: str) -> SignedRow:
     return SignedRow(row=Row(region=region, signer=fact))
 
 
-def jwt_key(region: str, kid: str = "kid", fill: bytes = b"1") -> SignedRow:
-    return signed(Row(region=region, jwt_key=JwtKey(kid=kid, public_key=fill * 32)))
+def jwt_key(region: str, kid: str = "kid", fill: bytes = b"1", *, retired: bool = False) -> SignedRow:
+    return signed(Row(region=region, jwt_key=JwtKey(kid=kid, public_key=fill * 32, retired=retired)))
 
 
 def pin(project: str, region: str, org: str = "org_1") -> SignedRow:

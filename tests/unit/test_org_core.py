@@ -26,6 +26,7 @@ from services.org.core import Orgs, Session
 from services.org.passwords import Passwords
 from services.org.sessions.core import Sessions
 from services.org.signal import ChangeSignal
+from services.org.signing import TokenSigner
 from services.org.throttle import LoginThrottle
 from storage.records.records import Records
 from tests.support.nodes import AF, EU, US, MemoryDirectory
@@ -81,17 +82,17 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
     directory = WritableDirectory()
     for region, status in ((EU, "open"), (US, "open"), (AF, "roadmap")):
         directory.catalogue[region] = RegionFact(region, region, status, "", "")
-    signer, token_key = (
-        RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x"),
-        TokenKey.generate(),
-    )
+    signer = RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x")
+    longest = timedelta(minutes=15)
+    key_rows = await records.keys.begin(TokenKey.generate(), longest)
+    tokens = TokenSigner(region=EU, records=records.keys, longest=longest)
     sessions = Sessions(
         region=EU,
         records=records.sessions,
         directory=directory,
         publisher=registry,
         signer=signer,
-        token_key=token_key,
+        tokens=tokens,
         refresh_secret=b"r" * 32,
         token_lifetime=timedelta(minutes=15),
         idle=timedelta(days=30),
@@ -103,7 +104,7 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
         callers=Callers(region=EU, records=records.orgs, directory=directory),
         publisher=registry,
         signer=signer,
-        token_key=token_key,
+        tokens=tokens,
         hints=HINTS,
         passwords=Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
         throttle=LoginThrottle(),
@@ -111,7 +112,7 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
         changes=ChangeSignal(),
         ticket_lifetime=timedelta(minutes=1),
     )
-    await made.announce()
+    await made.announce(key_rows)
     return made
 
 

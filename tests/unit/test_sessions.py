@@ -18,6 +18,7 @@ from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.sessions.core import GRACE, MOST_SESSIONS, Sessions
 from services.org.sessions.tokens import RefreshTokens
+from services.org.signing import TokenSigner
 from services.org.throttle import OF_AN_ACCOUNT, OF_AN_ADDRESS, LoginThrottle
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
@@ -71,7 +72,7 @@ class World:
             directory=self.directory,
             publisher=self.publisher,
             signer=RowSigner(region=EU, key=Ed25519PrivateKey.generate(), certificate_der=b"x"),
-            token_key=self.key,
+            tokens=TokenSigner(region=EU, records=self.records.keys, longest=LIFETIME),
             refresh_secret=self.secret,
             token_lifetime=LIFETIME,
             idle=IDLE,
@@ -88,7 +89,9 @@ async def world() -> AsyncIterator[World]:
     for user in ("usr_ada", "usr_bob"):
         account = Account(user, f"{user}@example.org", f"{user}@example.org", "argon2", 1)
         await records.orgs.sign_up(account, OrgRecord(f"org_{user}", "Org", "hobby", 1, 1), f"hint {user}")
-    yield World(records)
+    world = World(records)
+    await records.keys.begin(world.key, LIFETIME)
+    yield world
     await records.close()
 
 

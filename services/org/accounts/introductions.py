@@ -8,10 +8,11 @@ from typing import Final
 from mesh.context import current
 from mesh.directory import Directory
 from mesh.errors import NotFound, Unauthenticated
-from mesh.tokens import INTRODUCTION, USER, TokenKey, verify
+from mesh.tokens import INTRODUCTION, USER, verify
 from sankofa.org.v1.account_pb2 import IntroduceRequest, IntroduceResponse
 from sankofa.org.v1.account_pb2_grpc import AccountServiceServicer
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.signing import TokenSigner
 from storage.records.orgs import OrgRecords
 
 LIFETIME: Final = timedelta(minutes=5)
@@ -21,12 +22,12 @@ class Introductions:
     """Of the accounts whose home is `region`."""
 
     def __init__(
-        self, *, region: str, records: OrgRecords, directory: Directory, token_key: TokenKey
+        self, *, region: str, records: OrgRecords, directory: Directory, tokens: TokenSigner
     ) -> None:
         self._region = region
         self._records = records
         self._directory = directory
-        self._token_key = token_key
+        self._tokens = tokens
 
     async def introduce(self, token: str | None, org_id: str) -> str:
         """A JWT of the audience "introduction" for one organisation: sub, email, org_id.
@@ -41,7 +42,7 @@ class Introductions:
             raise NotFound(ErrorReason.ERROR_REASON_ORG_NOT_FOUND)
         await self._records.point(account.user_id, org_id)
         said = {"sub": account.user_id, "email": account.email, "org_id": org_id}
-        return self._token_key.sign(said, issuer=self._region, audience=INTRODUCTION, lifetime=LIFETIME)
+        return await self._tokens.sign(said, audience=INTRODUCTION, lifetime=LIFETIME)
 
 
 class AccountServicer(AccountServiceServicer):

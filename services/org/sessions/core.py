@@ -11,11 +11,12 @@ from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
 from mesh.signing import RowSigner
-from mesh.tokens import LEEWAY, USER, TokenKey, verify
+from mesh.tokens import LEEWAY, USER, verify
 from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OwnDirectory, RegistryPublisher
 from services.org.sessions.tokens import RefreshTokens, Tokens
+from services.org.signing import TokenSigner
 from storage.records.sessions import SessionRecord, SessionRecords
 
 GRACE = timedelta(seconds=30)
@@ -47,7 +48,7 @@ class Sessions:
         directory: OwnDirectory,
         publisher: RegistryPublisher,
         signer: RowSigner,
-        token_key: TokenKey,
+        tokens: TokenSigner,
         refresh_secret: bytes,
         token_lifetime: timedelta,
         idle: timedelta,
@@ -58,7 +59,7 @@ class Sessions:
         self._directory = directory
         self._publisher = publisher
         self._signer = signer
-        self._token_key = token_key
+        self._signing = tokens
         self._refresh_tokens = RefreshTokens(region, refresh_secret)
         self._token_lifetime = token_lifetime
         self._idle_ms = int(idle.total_seconds() * 1000)
@@ -85,7 +86,7 @@ class Sessions:
             raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
         going_on = await self._records.of(user_id, now)
         await self._end([old.session_id for old in going_on[MOST_SESSIONS:]])
-        return self._tokens(session)
+        return await self._tokens(session)
 
     async def refresh(self, token: str) -> Tokens:
         """The successor of a refresh token, once.
@@ -108,11 +109,11 @@ class Sessions:
                 user_agent=where.user_agent,
             )
             if await self._records.advance(used, shown.number):
-                return self._tokens(used)
+                return await self._tokens(used)
             session = await self._records.find(shown.session_id)
         again = session is not None and shown.number == session.generation - 1
         if session is not None and again and now - session.last_used_at_ms <= GRACE.total_seconds() * 1000:
-            return self._tokens(session)
+            return await self._tokens(session)
         await self._end([shown.session_id])
         raise _ended()
 
@@ -167,11 +168,9 @@ class Sessions:
     def _forget_after(self, now_ms: int) -> int:
         return now_ms + int((self._token_lifetime + MARGIN).total_seconds() * 1000)
 
-    def _tokens(self, session: SessionRecord) -> Tokens:
+    async def _tokens(self, session: SessionRecord) -> Tokens:
         claims = {"sub": session.user_id, "sid": session.session_id}
-        access = self._token_key.sign(
-            claims, issuer=self._region, audience=USER, lifetime=self._token_lifetime
-        )
+        access = await self._signing.sign(claims, audience=USER, lifetime=self._token_lifetime)
         return Tokens(access, self._refresh_tokens.make(session.session_id, session.generation))
 
 

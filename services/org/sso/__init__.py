@@ -12,11 +12,11 @@ from pathlib import Path
 from mesh.egress import Egress
 from mesh.node import Node
 from mesh.server import Service
-from mesh.tokens import TokenKey
 from sankofa.org.v1 import sso_pb2
 from sankofa.org.v1.sso_pb2_grpc import add_SsoServiceServicer_to_server
 from services.org.callers import Callers
 from services.org.signal import ChangeSignal
+from services.org.signing import TokenSigner
 from services.org.sso.callback import Callback
 from services.org.sso.provider import Providers
 from services.org.sso.service import SsoServicer
@@ -34,7 +34,7 @@ def build_sso(
     egress: Egress,
     secrets_dir: Path | None,
     changes: ChangeSignal,
-    token_key: TokenKey,
+    tokens: TokenSigner,
     token_lifetime: timedelta,
     callback_url: str,
 ) -> Service:
@@ -58,7 +58,7 @@ def build_sso(
         secrets=secrets,
         changes=changes,
         callback=callback,
-        token_key=token_key,
+        tokens=tokens,
         token_lifetime=token_lifetime,
     )
     servicer = SsoServicer(region=node.region, settings=settings, signing_in=signing_in)

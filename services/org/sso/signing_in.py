@@ -22,9 +22,10 @@ from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated, Unavailable
 from mesh.ids import new_id
 from mesh.plans import Feature, require_feature
-from mesh.tokens import MEMBER, USER, TokenKey, verify
+from mesh.tokens import MEMBER, USER, verify
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.signal import ChangeSignal
+from services.org.signing import TokenSigner
 from services.org.sso.callback import Callback
 from services.org.sso.documents import Metadata, Person, Tokens
 from services.org.sso.id_tokens import believed
@@ -85,7 +86,7 @@ class SigningIn:
         secrets: SecretFiles,
         changes: ChangeSignal,
         callback: Callback,
-        token_key: TokenKey,
+        tokens: TokenSigner,
         token_lifetime: timedelta,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
@@ -96,7 +97,7 @@ class SigningIn:
         self._secrets = secrets
         self._changes = changes
         self._callback = callback
-        self._token_key = token_key
+        self._tokens = tokens
         self._token_lifetime = token_lifetime
         self._clock_ms = clock_ms
 
@@ -194,12 +195,8 @@ class SigningIn:
             raise Forbidden(
                 detail="you are no member of this organisation any more, one of its Admins can invite you"
             )
-        token = self._token_key.sign(
-            {"sub": user_id, "org_id": org_id},
-            issuer=self._region,
-            audience=MEMBER,
-            lifetime=self._token_lifetime,
-        )
+        claims = {"sub": user_id, "org_id": org_id}
+        token = await self._tokens.sign(claims, audience=MEMBER, lifetime=self._token_lifetime)
         return SignedIn(token, member, email, return_to)
 
     async def _linking(self, token: str, org_id: str) -> str:

@@ -26,7 +26,7 @@ from sankofa.residency.v1 import environment_pb2 as sankofa_dot_residency_dot_v1
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/registry/v1/registry.proto\x12\x13sankofa.registry.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xbd\x01\n\x06Region\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sankofa.registry.v1.RegionStatus\x12\x16\n\x08rest_url\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1f\n\x11\x66\x65\x64\x65rated_address\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0borg_address\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x01\"W\n\tCatalogue\x12,\n\x07regions\x18\x01 \x03(\x0b\x32\x1b.sankofa.registry.v1.Region\x12\x1c\n\x0e\x64\x65\x66\x61ult_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x06Signer\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x06JwtKey\x12\x11\n\x03kid\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\npublic_key\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"5\n\x03Pin\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x99\x01\n\x06\x41piKey\x12\x16\n\x08key_hash\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\nproject_id\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x04 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\"\xd8\x01\n\x08Handover\x12\x16\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01H\x00\x12\x1a\n\nlogin_hint\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02H\x00\x12\x19\n\x0b\x66rom_region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tto_region\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x12\n\nat_unix_ms\x18\x06 \x01(\x03\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x07 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x17\n\tsignature\x18\x08 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x42\t\n\x07subject\"\\\n\x03Org\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x30\n\thandovers\x18\x03 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"Q\n\tLoginHint\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x30\n\thandovers\x18\x02 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"\xa1\x01\n\x0cOrgOperation\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0coperation_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x33\n\x04kind\x18\x03 \x01(\x0e\x32%.sankofa.registry.v1.OrgOperationKind\x12\x18\n\x10\x62\x65gun_at_unix_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\"D\n\nSessionEnd\x12\x18\n\nsession_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1c\n\x14\x66orget_after_unix_ms\x18\x02 \x01(\x03\"\xae\x03\n\x03Row\x12\x14\n\x06region\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12-\n\x06signer\x18\x02 \x01(\x0b\x32\x1b.sankofa.registry.v1.SignerH\x00\x12.\n\x07jwt_key\x18\x03 \x01(\x0b\x32\x1b.sankofa.registry.v1.JwtKeyH\x00\x12\'\n\x03pin\x18\x04 \x01(\x0b\x32\x18.sankofa.registry.v1.PinH\x00\x12.\n\x07\x61pi_key\x18\x05 \x01(\x0b\x32\x1b.sankofa.registry.v1.ApiKeyH\x00\x12\'\n\x03org\x18\x06 \x01(\x0b\x32\x18.sankofa.registry.v1.OrgH\x00\x12\x34\n\nlogin_hint\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.LoginHintH\x00\x12:\n\rorg_operation\x18\x14 \x01(\x0b\x32!.sankofa.registry.v1.OrgOperationH\x00\x12\x36\n\x0bsession_end\x18\x15 \x01(\x0b\x32\x1f.sankofa.registry.v1.SessionEndH\x00\x42\x06\n\x04\x66\x61\x63t\"h\n\tSignedRow\x12%\n\x03row\x18\x01 \x01(\x0b\x32\x18.sankofa.registry.v1.Row\x12\x1b\n\rsigner_key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\">\n\x0ePutRowsRequest\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"5\n\x0fPutRowsResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"*\n\x14\x46indLoginHintRequest\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\"t\n\x15\x46indLoginHintResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"N\n\x0cWatchRequest\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"\xc9\x02\n\rWatchResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12<\n\x0esnapshot_begin\x18\x03 \x01(\x0b\x32\".sankofa.registry.v1.SnapshotBeginH\x00\x12\x38\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32 .sankofa.registry.v1.SnapshotEndH\x00\x12)\n\x04rows\x18\x05 \x01(\x0b\x32\x19.sankofa.registry.v1.RowsH\x00\x12\x33\n\tcatalogue\x18\x06 \x01(\x0b\x32\x1e.sankofa.registry.v1.CatalogueH\x00\x12\x33\n\theartbeat\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"4\n\x04Rows\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\x0f\n\rSnapshotBegin\"\r\n\x0bSnapshotEnd\"\x0b\n\tHeartbeat*`\n\x0cRegionStatus\x12\x1d\n\x19REGION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REGION_STATUS_OPEN\x10\x01\x12\x19\n\x15REGION_STATUS_ROADMAP\x10\x02*w\n\x10OrgOperationKind\x12\"\n\x1eORG_OPERATION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19ORG_OPERATION_KIND_ASSIGN\x10\x01\x12 \n\x1cORG_OPERATION_KIND_MIGRATION\x10\x02\x32\xb3\x02\n\x0fRegistryService\x12Z\n\x07PutRows\x12#.sankofa.registry.v1.PutRowsRequest\x1a$.sankofa.registry.v1.PutRowsResponse\"\x04\xa8\xbb\x18\x03\x12l\n\rFindLoginHint\x12).sankofa.registry.v1.FindLoginHintRequest\x1a*.sankofa.registry.v1.FindLoginHintResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x05Watch\x12!.sankofa.registry.v1.WatchRequest\x1a\".sankofa.registry.v1.WatchResponse\"\x04\xa8\xbb\x18\x03\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/registry/v1/registry.proto\x12\x13sankofa.registry.v1\x1a&sankofa/residency/v1/environment.proto\x1a\"sankofa/residency/v1/options.proto\"\xbd\x01\n\x06Region\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sankofa.registry.v1.RegionStatus\x12\x16\n\x08rest_url\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1f\n\x11\x66\x65\x64\x65rated_address\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x19\n\x0borg_address\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x01\"W\n\tCatalogue\x12,\n\x07regions\x18\x01 \x03(\x0b\x32\x1b.sankofa.registry.v1.Region\x12\x1c\n\x0e\x64\x65\x66\x61ult_region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"=\n\x06Signer\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\"F\n\x06JwtKey\x12\x11\n\x03kid\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\npublic_key\x18\x02 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x0f\n\x07retired\x18\x03 \x01(\x08\"5\n\x03Pin\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x99\x01\n\x06\x41piKey\x12\x16\n\x08key_hash\x18\x01 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x14\n\x06key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x18\n\nproject_id\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x36\n\x0b\x65nvironment\x18\x04 \x01(\x0e\x32!.sankofa.residency.v1.Environment\x12\x0f\n\x07revoked\x18\x05 \x01(\x08\"\xd8\x01\n\x08Handover\x12\x16\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01H\x00\x12\x1a\n\nlogin_hint\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02H\x00\x12\x19\n\x0b\x66rom_region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tto_region\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x12\n\nat_unix_ms\x18\x06 \x01(\x03\x12\x1d\n\x0f\x63\x65rtificate_der\x18\x07 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x12\x17\n\tsignature\x18\x08 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\x42\t\n\x07subject\"\\\n\x03Org\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x30\n\thandovers\x18\x03 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"Q\n\tLoginHint\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x30\n\thandovers\x18\x02 \x03(\x0b\x32\x1d.sankofa.registry.v1.Handover\"\xa1\x01\n\x0cOrgOperation\x12\x14\n\x06org_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x0coperation_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x33\n\x04kind\x18\x03 \x01(\x0e\x32%.sankofa.registry.v1.OrgOperationKind\x12\x18\n\x10\x62\x65gun_at_unix_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\"D\n\nSessionEnd\x12\x18\n\nsession_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1c\n\x14\x66orget_after_unix_ms\x18\x02 \x01(\x03\"\xae\x03\n\x03Row\x12\x14\n\x06region\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12-\n\x06signer\x18\x02 \x01(\x0b\x32\x1b.sankofa.registry.v1.SignerH\x00\x12.\n\x07jwt_key\x18\x03 \x01(\x0b\x32\x1b.sankofa.registry.v1.JwtKeyH\x00\x12\'\n\x03pin\x18\x04 \x01(\x0b\x32\x18.sankofa.registry.v1.PinH\x00\x12.\n\x07\x61pi_key\x18\x05 \x01(\x0b\x32\x1b.sankofa.registry.v1.ApiKeyH\x00\x12\'\n\x03org\x18\x06 \x01(\x0b\x32\x18.sankofa.registry.v1.OrgH\x00\x12\x34\n\nlogin_hint\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.LoginHintH\x00\x12:\n\rorg_operation\x18\x14 \x01(\x0b\x32!.sankofa.registry.v1.OrgOperationH\x00\x12\x36\n\x0bsession_end\x18\x15 \x01(\x0b\x32\x1f.sankofa.registry.v1.SessionEndH\x00\x42\x06\n\x04\x66\x61\x63t\"h\n\tSignedRow\x12%\n\x03row\x18\x01 \x01(\x0b\x32\x18.sankofa.registry.v1.Row\x12\x1b\n\rsigner_key_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x17\n\tsignature\x18\x03 \x01(\x0c\x42\x04\xb0\xbb\x18\x02\">\n\x0ePutRowsRequest\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"5\n\x0fPutRowsResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"*\n\x14\x46indLoginHintRequest\x12\x12\n\x04hint\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\"t\n\x15\x46indLoginHintResponse\x12+\n\x03row\x18\x01 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\x12.\n\x06signer\x18\x02 \x01(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"N\n\x0cWatchRequest\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01\"\xc9\x02\n\rWatchResponse\x12\x15\n\x07\x66\x65\x65\x64_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12<\n\x0esnapshot_begin\x18\x03 \x01(\x0b\x32\".sankofa.registry.v1.SnapshotBeginH\x00\x12\x38\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32 .sankofa.registry.v1.SnapshotEndH\x00\x12)\n\x04rows\x18\x05 \x01(\x0b\x32\x19.sankofa.registry.v1.RowsH\x00\x12\x33\n\tcatalogue\x18\x06 \x01(\x0b\x32\x1e.sankofa.registry.v1.CatalogueH\x00\x12\x33\n\theartbeat\x18\x07 \x01(\x0b\x32\x1e.sankofa.registry.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"4\n\x04Rows\x12,\n\x04rows\x18\x01 \x03(\x0b\x32\x1e.sankofa.registry.v1.SignedRow\"\x0f\n\rSnapshotBegin\"\r\n\x0bSnapshotEnd\"\x0b\n\tHeartbeat*`\n\x0cRegionStatus\x12\x1d\n\x19REGION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REGION_STATUS_OPEN\x10\x01\x12\x19\n\x15REGION_STATUS_ROADMAP\x10\x02*w\n\x10OrgOperationKind\x12\"\n\x1eORG_OPERATION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19ORG_OPERATION_KIND_ASSIGN\x10\x01\x12 \n\x1cORG_OPERATION_KIND_MIGRATION\x10\x02\x32\xb3\x02\n\x0fRegistryService\x12Z\n\x07PutRows\x12#.sankofa.registry.v1.PutRowsRequest\x1a$.sankofa.registry.v1.PutRowsResponse\"\x04\xa8\xbb\x18\x03\x12l\n\rFindLoginHint\x12).sankofa.registry.v1.FindLoginHintRequest\x1a*.sankofa.registry.v1.FindLoginHintResponse\"\x04\xa8\xbb\x18\x03\x12V\n\x05Watch\x12!.sankofa.registry.v1.WatchRequest\x1a\".sankofa.registry.v1.WatchResponse\"\x04\xa8\xbb\x18\x03\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -107,10 +107,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRYSERVICE'].methods_by_name['FindLoginHint']._serialized_options = b'\250\273\030\003'
   _globals['_REGISTRYSERVICE'].methods_by_name['Watch']._loaded_options = None
   _globals['_REGISTRYSERVICE'].methods_by_name['Watch']._serialized_options = b'\250\273\030\003'
-  _globals['_REGIONSTATUS']._serialized_start=2706
-  _globals['_REGIONSTATUS']._serialized_end=2802
-  _globals['_ORGOPERATIONKIND']._serialized_start=2804
-  _globals['_ORGOPERATIONKIND']._serialized_end=2923
+  _globals['_REGIONSTATUS']._serialized_start=2723
+  _globals['_REGIONSTATUS']._serialized_end=2819
+  _globals['_ORGOPERATIONKIND']._serialized_start=2821
+  _globals['_ORGOPERATIONKIND']._serialized_end=2940
   _globals['_REGION']._serialized_start=136
   _globals['_REGION']._serialized_end=325
   _globals['_CATALOGUE']._serialized_start=327
@@ -118,45 +118,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNER']._serialized_start=416
   _globals['_SIGNER']._serialized_end=477
   _globals['_JWTKEY']._serialized_start=479
-  _globals['_JWTKEY']._serialized_end=532
-  _globals['_PIN']._serialized_start=534
-  _globals['_PIN']._serialized_end=587
-  _globals['_APIKEY']._serialized_start=590
-  _globals['_APIKEY']._serialized_end=743
-  _globals['_HANDOVER']._serialized_start=746
-  _globals['_HANDOVER']._serialized_end=962
-  _globals['_ORG']._serialized_start=964
-  _globals['_ORG']._serialized_end=1056
-  _globals['_LOGINHINT']._serialized_start=1058
-  _globals['_LOGINHINT']._serialized_end=1139
-  _globals['_ORGOPERATION']._serialized_start=1142
-  _globals['_ORGOPERATION']._serialized_end=1303
-  _globals['_SESSIONEND']._serialized_start=1305
-  _globals['_SESSIONEND']._serialized_end=1373
-  _globals['_ROW']._serialized_start=1376
-  _globals['_ROW']._serialized_end=1806
-  _globals['_SIGNEDROW']._serialized_start=1808
-  _globals['_SIGNEDROW']._serialized_end=1912
-  _globals['_PUTROWSREQUEST']._serialized_start=1914
-  _globals['_PUTROWSREQUEST']._serialized_end=1976
-  _globals['_PUTROWSRESPONSE']._serialized_start=1978
-  _globals['_PUTROWSRESPONSE']._serialized_end=2031
-  _globals['_FINDLOGINHINTREQUEST']._serialized_start=2033
-  _globals['_FINDLOGINHINTREQUEST']._serialized_end=2075
-  _globals['_FINDLOGINHINTRESPONSE']._serialized_start=2077
-  _globals['_FINDLOGINHINTRESPONSE']._serialized_end=2193
-  _globals['_WATCHREQUEST']._serialized_start=2195
-  _globals['_WATCHREQUEST']._serialized_end=2273
-  _globals['_WATCHRESPONSE']._serialized_start=2276
-  _globals['_WATCHRESPONSE']._serialized_end=2605
-  _globals['_ROWS']._serialized_start=2607
-  _globals['_ROWS']._serialized_end=2659
-  _globals['_SNAPSHOTBEGIN']._serialized_start=2661
-  _globals['_SNAPSHOTBEGIN']._serialized_end=2676
-  _globals['_SNAPSHOTEND']._serialized_start=2678
-  _globals['_SNAPSHOTEND']._serialized_end=2691
-  _globals['_HEARTBEAT']._serialized_start=2693
-  _globals['_HEARTBEAT']._serialized_end=2704
-  _globals['_REGISTRYSERVICE']._serialized_start=2926
-  _globals['_REGISTRYSERVICE']._serialized_end=3233
+  _globals['_JWTKEY']._serialized_end=549
+  _globals['_PIN']._serialized_start=551
+  _globals['_PIN']._serialized_end=604
+  _globals['_APIKEY']._serialized_start=607
+  _globals['_APIKEY']._serialized_end=760
+  _globals['_HANDOVER']._serialized_start=763
+  _globals['_HANDOVER']._serialized_end=979
+  _globals['_ORG']._serialized_start=981
+  _globals['_ORG']._serialized_end=1073
+  _globals['_LOGINHINT']._serialized_start=1075
+  _globals['_LOGINHINT']._serialized_end=1156
+  _globals['_ORGOPERATION']._serialized_start=1159
+  _globals['_ORGOPERATION']._serialized_end=1320
+  _globals['_SESSIONEND']._serialized_start=1322
+  _globals['_SESSIONEND']._serialized_end=1390
+  _globals['_ROW']._serialized_start=1393
+  _globals['_ROW']._serialized_end=1823
+  _globals['_SIGNEDROW']._serialized_start=1825
+  _globals['_SIGNEDROW']._serialized_end=1929
+  _globals['_PUTROWSREQUEST']._serialized_start=1931
+  _globals['_PUTROWSREQUEST']._serialized_end=1993
+  _globals['_PUTROWSRESPONSE']._serialized_start=1995
+  _globals['_PUTROWSRESPONSE']._serialized_end=2048
+  _globals['_FINDLOGINHINTREQUEST']._serialized_start=2050
+  _globals['_FINDLOGINHINTREQUEST']._serialized_end=2092
+  _globals['_FINDLOGINHINTRESPONSE']._serialized_start=2094
+  _globals['_FINDLOGINHINTRESPONSE']._serialized_end=2210
+  _globals['_WATCHREQUEST']._serialized_start=2212
+  _globals['_WATCHREQUEST']._serialized_end=2290
+  _globals['_WATCHRESPONSE']._serialized_start=2293
+  _globals['_WATCHRESPONSE']._serialized_end=2622
+  _globals['_ROWS']._serialized_start=2624
+  _globals['_ROWS']._serialized_end=2676
+  _globals['_SNAPSHOTBEGIN']._serialized_start=2678
+  _globals['_SNAPSHOTBEGIN']._serialized_end=2693
+  _globals['_SNAPSHOTEND']._serialized_start=2695
+  _globals['_SNAPSHOTEND']._serialized_end=2708
+  _globals['_HEARTBEAT']._serialized_start=2710
+  _globals['_HEARTBEAT']._serialized_end=2721
+  _globals['_REGISTRYSERVICE']._serialized_start=2943
+  _globals['_REGISTRYSERVICE']._serialized_end=3250
 # @@protoc_insertion_point(module_scope)

@@ -60,12 +60,14 @@ class Signer(_message.Message):
     def __init__(self, key_id: _Optional[str] = ..., certificate_der: _Optional[bytes] = ...) -> None: ...
 
 class JwtKey(_message.Message):
-    __slots__ = ("kid", "public_key")
+    __slots__ = ("kid", "public_key", "retired")
     KID_FIELD_NUMBER: _ClassVar[int]
     PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_FIELD_NUMBER: _ClassVar[int]
     kid: str
     public_key: bytes
-    def __init__(self, kid: _Optional[str] = ..., public_key: _Optional[bytes] = ...) -> None: ...
+    retired: bool
+    def __init__(self, kid: _Optional[str] = ..., public_key: _Optional[bytes] = ..., retired: _Optional[bool] = ...) -> None: ...
 
 class Pin(_message.Message):
     __slots__ = ("project_id", "org_id")
