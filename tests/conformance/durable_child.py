@@ -21,6 +21,7 @@ from storage.analytics.engine import Engine
 from storage.analytics.guard import StoreGuard
 from storage.log import Append
 from storage.log.lmdb import LmdbLog
+from tests.support.writer_rows import PATIENCE
 
 
 def say(word: str) -> None:
@@ -40,7 +41,7 @@ async def main(folder: Path, left_out: str) -> None:
     say("acknowledged")
     writer = Writer(log=log, engine=engine, guard=StoreGuard(REGION, lambda _: REGION), step=say)
     writer.start()
-    assert writer.stop()
+    assert writer.stop(PATIENCE)
     engine.close()
     log.close()
 

@@ -20,6 +20,7 @@ from storage.log import Append, Rows, Table
 from storage.log.lmdb import LmdbLog
 from tests.support.clickhouse.server import ClickHouse
 from tests.support.network import Fault, network_to
+from tests.support.writer_rows import PATIENCE
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -56,7 +57,7 @@ def start_writer(log: LmdbLog) -> Iterator[StartWriter]:
 
     yield start
     for writer, engine in made:
-        writer.stop(timedelta(seconds=5))
+        writer.stop(PATIENCE)
         engine.close()
 
 
@@ -101,10 +102,10 @@ async def test_every_row_of_an_insert_that_fails_on_the_wire_is_stored_once(
         network.fail(INSERT, fault)
         writer = start_writer(engine)
         assert await asyncio.to_thread(network.struck.wait, 20)
-        assert await asyncio.to_thread(writer.flush, None, timedelta(seconds=60))
+        assert await asyncio.to_thread(writer.flush, None, PATIENCE)
         network.released.set()
         await log.append(events(f"{project}_later", 1))
-        assert await asyncio.to_thread(writer.flush)
+        assert await asyncio.to_thread(writer.flush, None, PATIENCE)
         assert writer.stats().failures >= 1
         late = (
             fault is Fault.HOLD_REQUEST
@@ -172,7 +173,7 @@ async def test_a_server_that_is_away_at_the_start_is_waited_for(
         await engine.query("SELECT 1")
     server.start()
     try:
-        assert await asyncio.to_thread(writer.flush, None, timedelta(seconds=30))
+        assert await asyncio.to_thread(writer.flush, None, PATIENCE)
         assert len(await engine.query("SELECT 1 FROM events")) == 20
     finally:
         server.stop()
@@ -188,9 +189,9 @@ async def test_a_server_that_is_killed_under_load_loses_and_doubles_nothing(
     for at in range(0, 6000, 100):
         await log.append(events(project, 100, at))
         if at in (2000, 4000):
-            assert await asyncio.to_thread(writer.flush, at // 2, timedelta(seconds=30))
+            assert await asyncio.to_thread(writer.flush, at // 2, PATIENCE)
             server.kill()
             server.start()
-    assert await asyncio.to_thread(writer.flush, None, timedelta(seconds=60))
+    assert await asyncio.to_thread(writer.flush, None, PATIENCE)
     assert stored(engine, project) == [f"event {number}" for number in range(6000)]
     server.stop()

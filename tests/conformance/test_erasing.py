@@ -19,7 +19,7 @@ from storage.log.lmdb import LmdbLog
 from storage.sweep import scan_files
 from tests.support.cells import until
 from tests.support.markers import new_marker
-from tests.support.writer_rows import REGION, alias, append, event, person, stored
+from tests.support.writer_rows import PATIENCE, REGION, alias, append, event, person, stored
 
 pytestmark = [pytest.mark.disk]
 
@@ -41,8 +41,8 @@ def write(log: LmdbLog, engine: Engine) -> None:
     guard = StoreGuard(REGION, lambda _: REGION)
     writer = Writer(log=log, engine=engine, guard=guard, linger=timedelta(), upkeep_every=timedelta())
     writer.start()
-    assert writer.flush()
-    assert writer.stop(timedelta(seconds=30))
+    assert writer.flush(timeout=PATIENCE)
+    assert writer.stop(PATIENCE)
 
 
 async def people_of(engine: Engine, table: str, project: str) -> list[str]:

@@ -26,6 +26,7 @@ from storage.log.lmdb import LmdbLog
 from tests.conformance.writer_child import REGION, entries_of
 from tests.support.engines import BACKENDS, open_engine
 from tests.support.strace import run_traced
+from tests.support.writer_rows import PATIENCE
 
 pytestmark = [pytest.mark.disk]
 
@@ -106,7 +107,7 @@ async def test_the_writer_looks_at_merges_by_itself(engine: Engine, tmp_path: Pa
     for first in range(3):
         await log.append([Append(entries_of(6, first * 6))])
         writer = a_writer(log, engine)
-        assert writer.stop()
+        assert writer.stop(PATIENCE)
     engine.writer().command("OPTIMIZE TABLE events FINAL")
     there = await seqs(engine)
     empty(max(parts_of_events(tmp_path / "store").values(), key=lambda path: int(path.name.split("_")[3])))
@@ -115,7 +116,7 @@ async def test_the_writer_looks_at_merges_by_itself(engine: Engine, tmp_path: Pa
     while not writer.stats().failures:
         assert time.monotonic() < deadline, "nothing was found"
         await asyncio.sleep(0.01)
-    assert writer.stop()
+    assert writer.stop(PATIENCE)
     assert writer.stats().last_error == DAMAGED
     assert there and await seqs(engine) == there
     log.close()

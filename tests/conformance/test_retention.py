@@ -29,6 +29,7 @@ from storage.records.projects import ProjectRecord
 from storage.records.records import Records
 from tests.support.cells import until
 from tests.support.clickhouse.server import ClickHouse
+from tests.support.writer_rows import PATIENCE
 
 pytestmark = [pytest.mark.disk]
 
@@ -265,7 +266,7 @@ async def test_a_log_that_waited_longer_than_the_retention_stores_each_living_ev
         log=log, engine=engine, guard=StoreGuard(REGION, lambda _: REGION), linger=timedelta(milliseconds=5)
     )
     writer.start()
-    assert writer.stop()
+    assert writer.stop(PATIENCE)
     assert await shown(engine, project_id) == [("evt_2", 30), ("evt_3", 30)]
     assert await on_disk(engine, project_id) == ["evt_2", "evt_3"]
     log.close()

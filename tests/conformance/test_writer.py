@@ -19,7 +19,7 @@ from storage.log.blocks import only
 from storage.log.lmdb import LmdbLog
 from tests.support.logs import LogPlace
 from tests.support.old_logs import write_format_1
-from tests.support.writer_rows import REGION, append, event, stored
+from tests.support.writer_rows import PATIENCE, REGION, append, event, stored
 
 pytestmark = [pytest.mark.disk]
 
@@ -50,7 +50,7 @@ def make_writer(engine: Engine, log: DurableLog) -> Iterator[MakeWriter]:
 
     yield make
     for writer in made:
-        writer.stop(timedelta(seconds=5))
+        writer.stop(PATIENCE)
 
 
 async def test_what_is_appended_is_stored_and_leaves_the_log(
@@ -59,7 +59,7 @@ async def test_what_is_appended_is_stored_and_leaves_the_log(
     writer = make_writer(batch_rows=30)
     for at in range(0, 100, 10):
         await append(log, [event(project, number) for number in range(at, at + 10)])
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project) == [f"event {number}" for number in range(100)]
     assert log.stats().lag == 0
     assert writer.stats().rows == 100
@@ -72,7 +72,7 @@ async def test_a_poisoned_row_becomes_a_dead_letter_and_its_neighbours_are_store
     entries = [event(project, number) for number in range(50)]
     await append(log, [POISON, *entries[:20], POISON, POISON, *entries[20:], cut])
     writer = make_writer()
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project) == [f"event {number}" for number in range(50)]
     dead = log.dead_letters()
     assert [letter.record.seq for letter in dead] == [1, 22, 23, 54]
@@ -86,7 +86,7 @@ async def test_a_row_of_another_regions_project_does_not_reach_the_store(
 ) -> None:
     await append(log, [event(project, 1), event("proj_there", 2), event(project, 3)])
     writer = make_writer()
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project) == ["event 1", "event 3"]
     assert await stored(engine, "proj_there") == []
     [letter] = log.dead_letters()
@@ -99,9 +99,9 @@ async def test_an_event_id_sent_again_is_stored_once_and_the_first_one_stays(
 ) -> None:
     writer = make_writer()
     first = await append(log, [event(project, 1, id="evt_a"), event(project, 2, id="evt_a")])
-    assert writer.flush(first + 1)
+    assert writer.flush(first + 1, PATIENCE)
     await append(log, [event(project, 3, id="evt_a"), event(project, 4, id="evt_a", environment="test")])
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project, final=True) == ["event 1", "event 4"]
 
 
@@ -113,7 +113,7 @@ async def test_rows_that_a_former_run_inserted_are_not_inserted_again(
     blocks = only(log.read(0, 10), lambda seq: seq in (3, 8))
     sink.insert(Table.EVENTS, blocks)
     writer = make_writer(batch_rows=4)
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project) == [f"event {number}" for number in range(10)]
     assert writer.stats().rows == 8
 
@@ -130,7 +130,7 @@ async def test_an_upgrade_between_an_insert_and_its_cursor_doubles_and_loses_not
     log = LmdbLog.open(tmp_path / "old", max_bytes=64 << 20)
     writer = Writer(log=log, engine=engine, guard=StoreGuard(REGION, lambda _: REGION), batch_rows=20)
     writer.start()
-    assert writer.stop()
+    assert writer.stop(PATIENCE)
     assert await stored(engine, project) == [f"event {seq}" for seq in range(8, 60)]
     assert writer.stats().rows == 42
     log.close()
@@ -174,7 +174,7 @@ async def test_an_insert_that_fails_before_or_after_it_landed_is_made_good(
     monkeypatch.setattr(ReadBackSink, "insert", flaky)
     await append(log, [event(project, number) for number in range(20)])
     writer = make_writer()
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert await stored(engine, project) == [f"event {number}" for number in range(20)]
     assert writer.stats().failures >= 1
     assert log.dead_letters() == []
@@ -192,7 +192,7 @@ async def test_a_failure_nobody_foresaw_stops_nothing(
 
     await append(log, [event(project, 1), event(project, 2)])
     writer = make_writer(step=step)
-    assert writer.flush()
+    assert writer.flush(timeout=PATIENCE)
     assert failed.is_set()
     assert await stored(engine, project) == ["event 1", "event 2"]
 
@@ -202,5 +202,5 @@ async def test_a_writer_that_stops_has_drained_the_log(
 ) -> None:
     writer = make_writer(batch_rows=7)
     await append(log, [event(project, number) for number in range(50)])
-    assert writer.stop() is True
+    assert writer.stop(PATIENCE) is True
     assert len(await stored(engine, project)) == 50

@@ -20,7 +20,7 @@ from storage.analytics.readback import ReadBackSink
 from storage.log import Append, Block, LogFull, Rows, Table
 from storage.log.blocks import records
 from storage.log.lmdb import LmdbLog
-from tests.support.writer_rows import REGION, event, stored
+from tests.support.writer_rows import PATIENCE, REGION, event, stored
 
 pytestmark = [pytest.mark.disk]
 
@@ -57,8 +57,8 @@ async def written(
     guard = StoreGuard(REGION, lambda _: REGION)
     writer = Writer(log=log, engine=engine, guard=guard, linger=timedelta(milliseconds=5))
     writer.start()
-    assert writer.flush(timeout=timedelta(seconds=30))
-    assert writer.stop(timedelta(seconds=30))
+    assert writer.flush(timeout=PATIENCE)
+    assert writer.stop(PATIENCE)
     return writer
 
 

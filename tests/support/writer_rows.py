@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 
 from storage.analytics.engine import Engine
@@ -11,6 +13,8 @@ from storage.log.lmdb import LmdbLog
 
 REGION = "eu-west-1"
 NOW_MS = 1_778_337_121_482
+PATIENCE = timedelta(seconds=60)
+"""What a writer is given to store what a test appended, on however busy a machine."""
 
 
 def event(
