@@ -53,6 +53,7 @@ async def _ingest(process: Process) -> None:
     from cli.cell import open_engine
     from services.ingest import build
     from services.ingest.config import IngestConfig
+    from services.ingest.mirror import build_mirror
     from services.ingest.projects import build as build_projects
     from services.ingest.retention import start_retention
     from services.query.config import QueryConfig
@@ -84,6 +85,14 @@ async def _ingest(process: Process) -> None:
         compressed=(cell.analytics_dir,) if cell.embedded else (),
         budgets=cell.records.budgets,
         audit_records=cell.records.audit,
+        gauges=process.gauges,
+    )
+    process.services += build_mirror(
+        stack=stack,
+        engine=engine,
+        audit_records=cell.records.audit,
+        records=cell.records.audit_mirror,
+        every_s=config.audit_mirror_every_s,
         gauges=process.gauges,
     )
     every_s = config.retention_look_s

@@ -36,6 +36,9 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     with the next one. It rewrites the parts that hold them, so all changes of that time share it.
     """
 
+    audit_mirror_every_s: float = 2.0
+    """Time between two looks for rows of audit logs that the analytics store has no copy of, seconds."""
+
     usage_every_s: float = 2.0
     """How old the count of live events may be that an organisation's primary region has, seconds."""
 

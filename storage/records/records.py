@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.records.audit.expiry import SqlAuditExpiry
+from storage.records.audit.mirrored import SqlMirrorRecords
 from storage.records.audit.reading import Log, SqlAuditRecords
 from storage.records.budgets import SqlBudgetRecords
 from storage.records.engine import Database
@@ -68,6 +69,7 @@ class Records:
         self.plans = SqlPlanRecords(database)
         self.audit = SqlAuditRecords(database)
         self.audit_expiry = SqlAuditExpiry(database)
+        self.audit_mirror = SqlMirrorRecords(database)
         self.sso = SqlSsoRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.sessions = SqlSessionRecords(database)

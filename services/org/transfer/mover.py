@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 FIRST_RETRY_S: Final = 0.1
 LAST_RETRY_S: Final = 2.0
 LOOK_EVERY_S: Final = 5.0
+MIRROR_WAIT_S: Final = 15.0
+MIRROR_POLL_S: Final = 0.2
 _IN_FLIGHT: Final = "another operation on the organisation is in flight: wait until it is done"
 
 
@@ -239,11 +242,22 @@ class Mover:
         left = await self._departures.erase(departure)
         if any(each.rows for each in left) or await self._forget_files():
             raise Unavailable
+        await self._mirror_erased(departure)
         await self._mailer.forget(departure.org_id)
         await self._accounts.leave_nothing()
         await self._changes.begin_anew()
         await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ERASED)
         self._reached("erased")
+
+    async def _mirror_erased(self, departure: Departure) -> None:
+        """Ingest erases the mirror of a log that has left. Where it is away, the reassignment says so."""
+        deadline = time.monotonic() + MIRROR_WAIT_S
+        while await self._departures.mirrored(departure.org_id):
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    detail="the mirror of its audit log is not erased yet: the region's ingest does that"
+                )
+            await asyncio.sleep(MIRROR_POLL_S)
 
     async def _finish(self, departure: Departure, sending: Sending) -> None:
         """The new region lets another operation begin."""

@@ -23,7 +23,7 @@ from storage.records.moves.erasing import leave_nothing
 from storage.records.moves.fences import ORG
 from storage.records.moves.rows import Body, TableDigest, bodies, digests, erase, left
 from storage.records.outbox import forget_org
-from storage.records.tables import departures
+from storage.records.tables import audit_mirrors, departures
 
 ABANDONED: Final = AssignmentStep.ASSIGNMENT_STEP_ABANDONED
 
@@ -184,6 +184,12 @@ class Departures:
         """How many rows of the organisation each table holds here."""
         async with self._database.read() as connection:
             return await left(connection, ORG, departure.org_id)
+
+    async def mirrored(self, org_id: str) -> bool:
+        """Whether the region's mirror of audit logs may still hold rows of the organisation."""
+        query = select(audit_mirrors.c.scope).where(audit_mirrors.c.scope == org_id)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is not None
 
 
 async def _latest(connection: AsyncConnection, org_id: str) -> Departure | None:

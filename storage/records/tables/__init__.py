@@ -7,7 +7,13 @@ from typing import Final
 from sqlalchemy import Table
 
 from storage.records.tables.accounts import account_orgs, accounts, sessions
-from storage.records.tables.audit import org_audit, org_audit_heads, project_audit, project_audit_heads
+from storage.records.tables.audit import (
+    audit_mirrors,
+    org_audit,
+    org_audit_heads,
+    project_audit,
+    project_audit_heads,
+)
 from storage.records.tables.base import metadata, store
 from storage.records.tables.exports import audit_exports, project_exports
 from storage.records.tables.keys import refresh_secret, token_keys
@@ -81,6 +87,7 @@ __all__ = [
     "arriving_rows",
     "audit_dead_letters",
     "audit_exports",
+    "audit_mirrors",
     "audit_webhooks",
     "departures",
     "event_budgets",

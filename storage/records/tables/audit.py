@@ -44,3 +44,17 @@ project_audit, project_audit_heads = _log("project_audit", "project_id", "projec
 """`before`, `after` and `metadata` are canonical JSON, as they were hashed. A head has the number and the
 hash of its chain's last row; `first_…` are those of the row before the oldest that is kept.
 """
+
+audit_mirrors = Table(
+    "audit_mirrors",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("log", String, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+)
+"""What the region's analytics store may hold of each log: rows beyond `first_seq`, all of them up to `seq`.
+
+A row is there before the first of the log is copied, and until the last has been erased: so it refers to
+nothing, and stays when an organisation leaves, until its mirror is gone.
+"""

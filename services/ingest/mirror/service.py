@@ -1,0 +1,47 @@
+"""AuditMirrorService on the wire: for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from mesh.context import current
+from mesh.errors import CrossingRefused, NotFound
+from sankofa.ingest.v1 import audit_mirror_pb2 as pb
+from sankofa.ingest.v1.audit_mirror_pb2_grpc import AuditMirrorServiceServicer
+from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.mirror.comparing import Comparer, Comparison, Kind
+
+OPERATOR = "operator"
+_KINDS = {
+    Kind.MISSING: pb.MIRROR_DEFECT_KIND_MISSING,
+    Kind.CHANGED: pb.MIRROR_DEFECT_KIND_CHANGED,
+    Kind.SURPLUS: pb.MIRROR_DEFECT_KIND_SURPLUS,
+}
+
+
+class AuditMirrorServicer(AuditMirrorServiceServicer):
+    """Handlers of one region."""
+
+    def __init__(self, *, comparer: Comparer) -> None:
+        self._comparer = comparer
+
+    async def CompareMirror(
+        self, request: pb.CompareMirrorRequest, context: object
+    ) -> AsyncIterator[pb.CompareMirrorResponse]:
+        """Raises NotFound for a log that is not here, and not mirrored."""
+        if current().caller.role != OPERATOR:
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        every = await self._comparer.scopes()
+        wanted = {scope: log for scope, log in every.items() if request.scope in ("", scope)}
+        if request.scope and not wanted:
+            raise NotFound(detail=f"{request.scope} has no audit log in this region")
+        for scope, log in wanted.items():
+            yield _answer(scope, await self._comparer.compare(log, scope))
+
+
+def _answer(scope: str, compared: Comparison) -> pb.CompareMirrorResponse:
+    defects = [
+        pb.MirrorDefect(kind=_KINDS[one.kind], seq=one.seq, last=one.last, audit_id=one.audit_id)
+        for one in compared.differences
+    ]
+    return pb.CompareMirrorResponse(scope=scope, rows=compared.rows, behind=compared.behind, defects=defects)
