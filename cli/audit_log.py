@@ -25,13 +25,35 @@ def audit_log() -> None:
     metavar="SCOPE:SEQ:HASH",
     help="An end that was printed before: the chain must still go through it.",
 )
+@click.option("--mirror", is_flag=True, help="Compare each log with its mirror in ClickHouse, too.")
+@click.option(
+    "--records",
+    multiple=True,
+    metavar="FILE|FOLDER|URL",
+    help="Prove these records instead, without a mesh: a cell's records.db or its folder, or postgresql://….",
+)
 @output_option
-def verify(data_dir: Path, region: tuple[str, ...], scope: str, expect: tuple[str, ...], output: str) -> None:
+def verify(
+    data_dir: Path,
+    region: tuple[str, ...],
+    scope: str,
+    expect: tuple[str, ...],
+    mirror: bool,
+    records: tuple[str, ...],
+    output: str,
+) -> None:
     """Reads every row, and says which was changed, is missing, or is where it was not written.
 
     Exit code 1 where a chain does not hold. Keep the ends that it prints elsewhere: rows that somebody with
-    the whole database has written anew, their hashes included, are found by --expect alone.
+    the whole database has written anew, their hashes included, are found by --expect alone, or by --mirror
+    while the mirror still has them.
     """
+    from cli.chain_copies import run_verify_copies
     from cli.chains import run_verify
 
-    finish(run_verify(data_dir.resolve(), region, scope=scope, expect=expect, as_json=output == "json"))
+    as_json = output == "json"
+    if records:
+        if mirror or region:
+            raise click.UsageError("--records is of no running mesh: it goes without --mirror and --region")
+        finish(run_verify_copies(records, scope=scope, expect=expect, as_json=as_json))
+    finish(run_verify(data_dir.resolve(), region, scope=scope, expect=expect, mirror=mirror, as_json=as_json))

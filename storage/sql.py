@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, event, inspect, make_url, text
@@ -55,6 +56,22 @@ async def open_database(url: str, *, schema: Path) -> AsyncEngine:
             await engine.dispose()
             raise
     return engine
+
+
+def open_copy(url: str) -> AsyncEngine:
+    """An engine that changes nothing, on a database as it is: it is not migrated. `url` as for open_database.
+
+    A file of SQLite without a write-ahead log beside it was closed whole: nothing is written next to it then.
+    One with such a log is read together with it, which needs a folder that may be written to.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        read_only = {"server_settings": {"default_transaction_read_only": "on"}}
+        return create_async_engine(parsed, hide_parameters=True, connect_args=read_only)
+    path = Path(parsed.database or "").absolute()
+    how = {"mode": "ro"} if Path(f"{path}-wal").exists() else {"immutable": "1"}
+    copy = parsed.set(database=f"file:{quote(str(path))}", query={**how, "uri": "true"})
+    return create_async_engine(copy, hide_parameters=True)
 
 
 @asynccontextmanager

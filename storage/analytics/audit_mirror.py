@@ -179,7 +179,7 @@ def _line(row: AuditRow) -> _Line:
 
 def _row(*values: Any) -> AuditRow:
     *fields, hashed = values
-    return AuditRow(*fields, hash=_hash(hashed))
+    return AuditRow(*(*fields, _hash(hashed)))
 
 
 def _hash(text: str) -> bytes:

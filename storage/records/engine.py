@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from mesh.errors import CrossingRefused
+from mesh.errors import CrossingRefused, NotFound
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.moves.triggers import ensure_triggers
-from storage.records.tables import store
-from storage.sql import WRITE, driver_errors, open_database
+from storage.records.tables import org_audit, project_audit, store
+from storage.sql import WRITE, driver_errors, open_copy, open_database
 
 _SCHEMA = Path(__file__).parent / "schema"
 
@@ -39,6 +39,24 @@ class Database:
             async with database.write() as connection:
                 await _claim(connection, region)
                 await ensure_triggers(connection)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @classmethod
+    async def open_copy(cls, url: str) -> Database:
+        """Opens whatever region's it is, to read it: nothing is changed, its schema included.
+
+        Raises Unavailable where it can't be read, and NotFound where there are no records in it.
+        """
+        database = cls(open_copy(url), "")
+        try:
+            async with database.read() as connection:
+                tables = await connection.run_sync(lambda plain: inspect(plain).get_table_names())
+                if not {table.name for table in (store, org_audit, project_audit)} <= set(tables):
+                    raise NotFound(detail="no records with audit logs in there")
+                database.region = await connection.scalar(select(store.c.region)) or ""
         except BaseException:
             await database.close()
             raise

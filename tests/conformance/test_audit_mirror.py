@@ -193,15 +193,14 @@ async def test_nothing_of_an_organisation_that_has_left_stays_in_table_or_file(
     async def only_active_parts_are_on_disk() -> bool:
         of_table = "WHERE database = currentDatabase() AND table = 'audit_rows' AND active"
         active = {name for (name,) in await engine.query(f"SELECT name FROM system.parts {of_table}")}
-        return await parts_on_disk(engine) == active
+        ((paths,),) = await engine.query("SELECT data_paths FROM system.tables WHERE name = 'audit_rows'")
+        return parts_on_disk(Path(paths[0])) == active
 
     await until(only_active_parts_are_on_disk)
 
 
-async def parts_on_disk(engine: Engine) -> set[str]:
-    """All folders of the table, those put aside included."""
-    ((paths,),) = await engine.query("SELECT data_paths FROM system.tables WHERE name = 'audit_rows'")
-    table = Path(paths[0])
+def parts_on_disk(table: Path) -> set[str]:
+    """All folders of a table, those put aside included."""
     found = [path for path in (*table.iterdir(), *(table / "detached").iterdir()) if path.is_dir()]
     return {path.name for path in found if path.name != "detached"}
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,23 @@ def verified(mesh: RunningMesh, *options: str) -> tuple[int, list[dict[str, Any]
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def mirrored(mesh: RunningMesh) -> tuple[int, list[dict[str, Any]]]:
+    """The same, when every log has been mirrored whole."""
+    deadline = time.monotonic() + 60
+    while True:
+        code, logs = verified(mesh, "--mirror")
+        if not any(log["mirror"]["behind"] for log in logs):
+            return code, logs
+        assert time.monotonic() < deadline, "not mirrored"
+
+
 def test_it_holds_until_a_row_is_changed_and_names_that_row(mesh: RunningMesh) -> None:
-    code, logs = verified(mesh)
+    code, logs = mirrored(mesh)
     assert code == 0
     assert {log["region"] for log in logs} == set(mesh.file.regions)
     assert {project.id for project in mesh.demo.projects} <= {log["log"] for log in logs}
     assert all(log["rows"] and not log["defects"] for log in logs)
+    assert all(log["mirror"] == {"rows": log["rows"], "behind": 0, "differences": []} for log in logs)
 
     project = mesh.project(EU).id
     (before,) = [log for log in logs if log["log"] == project]
@@ -49,6 +61,7 @@ def test_it_holds_until_a_row_is_changed_and_names_that_row(mesh: RunningMesh) -
             "UPDATE project_audit SET actor_id = 'usr_eve' WHERE project_id = ? AND seq = 2", (project,)
         )
         assert changed.rowcount == 1
-    code, (log,) = verified(mesh, "--region", EU, "--scope", project, "--expect", end)
+    code, (log,) = verified(mesh, "--region", EU, "--scope", project, "--expect", end, "--mirror")
     assert code == 1
-    assert [defect.split(" (")[0] for defect in log["defects"]] == ["row 2 changed"]
+    for found in (log["defects"], log["mirror"]["differences"]):
+        assert [defect.split(" (")[0] for defect in found] == ["row 2 changed"]

@@ -38,6 +38,8 @@ KEPT_IN = {
     "agent": {"org_audit", "sessions"},
 }
 """The tables in which each value may be: those of the primary region's records."""
+MIRRORED = "analytics/sankofa.audit_rows"
+"""What of the log is in them, is in that region's ClickHouse too."""
 NOWHERE = ("password", "wrong password", "stranger", "invitation")
 PROCESSES = 2 + 2 * len(REGIONS)
 """Registry, router, and two in each region: each has its metrics."""
@@ -83,9 +85,11 @@ async def looked(mesh: RunningMesh) -> AsyncIterator[Looked]:
     async with receiver(away) as there, httpx.AsyncClient(timeout=60, trust_env=False) as http:
         owner = Person(mesh, http, planted)
         await owner.uses_all(f"http://127.0.0.1:{there.port}/{planted['webhook']}")
+        await _mirrored(mesh, planted, EU)
         before = await _look(mesh, planted)
         await owner.moves_it(US)
         await owner.looks_at_it()
+        await _mirrored(mesh, planted, US)
         after = await _look(mesh, planted)
         assert there.received, "the webhook was tried"
     yield Looked(mesh, planted, before, after)
@@ -194,6 +198,18 @@ class Person:
         return found
 
 
+async def _mirrored(mesh: RunningMesh, planted: dict[str, str], region: str) -> None:
+    """Waits until a region's mirror of its log has every value that the log has."""
+    for name, tables in KEPT_IN.items():
+
+        async def there(name: str = name) -> bool:
+            places = (await sweep(mesh.file, region, planted[name])).places
+            return any(at.hits and f"{at.store}/{at.place}" == MIRRORED for at in places)
+
+        if "org_audit" in tables:
+            await until(there, f"{name} is mirrored in {region}")
+
+
 async def _look(mesh: RunningMesh, planted: dict[str, str]) -> Found:
     """Files of the analytics stores are compressed: their tables are asked, by each region's own sweep."""
     found = Found()
@@ -240,11 +256,14 @@ async def _metrics(mesh: RunningMesh) -> list[str]:
 
 
 @pytest.mark.parametrize("name", KEPT_IN)
-def test_a_value_is_in_the_records_of_the_primary_region_only(looked: Looked, name: str) -> None:
+def test_a_value_is_in_the_records_of_the_primary_region_and_the_mirror_of_its_log_only(
+    looked: Looked, name: str
+) -> None:
     for found, region in ((looked.before, EU), (looked.after, US)):
         tables = {place for place in found.rows[name] if "/files/" not in place}
         assert tables, f"{name} is not in {region}: the search is blind"
-        assert tables == {f"{region}/records/{table}" for table in KEPT_IN[name]}
+        mirror = {f"{region}/{MIRRORED}"} if "org_audit" in KEPT_IN[name] else set()
+        assert tables == {f"{region}/records/{table}" for table in KEPT_IN[name]} | mirror
 
 
 @pytest.mark.parametrize("name", KEPT_IN)

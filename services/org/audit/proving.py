@@ -33,21 +33,29 @@ class AuditProofServicer(AuditProofServiceServicer):
     ) -> AsyncIterator[pb.VerifyLogsResponse]:
         """Raises NotFound for a log that is not here."""
         require_operator()
-        every = [(log, scope) for log in Log for scope in await self._records.scopes(log)]
-        wanted = [one for one in every if request.scope in ("", one[1])]
-        if request.scope and not wanted:
-            raise NotFound(detail=f"{request.scope} has no audit log in this region")
-        for log, scope in wanted:
-            ends = {end.seq: end.hash for end in request.ends if end.scope == scope}
-            head = partial(self._head, log, scope)
-            proof = await prove(head, partial(self._records.rows, log, scope), ends)
-            yield _answer(scope, proof, chains=len(wanted))
+        async for chain in proofs(self._records, request):
+            yield chain
 
-    async def _head(self, log: Log, scope: str) -> Head:
-        head = await self._records.head(log, scope)
-        if head is None:
-            raise NotFound(detail=f"{scope} has left this region")
-        return head
+
+async def proofs(
+    records: AuditRecords, request: pb.VerifyLogsRequest
+) -> AsyncIterator[pb.VerifyLogsResponse]:
+    """Each chain of some records, as it was proven. Raises NotFound for a log that is not here."""
+    every = [(log, scope) for log in Log for scope in await records.scopes(log)]
+    wanted = [one for one in every if request.scope in ("", one[1])]
+    if request.scope and not wanted:
+        raise NotFound(detail=f"{request.scope} has no audit log in this region")
+    for log, scope in wanted:
+        ends = {end.seq: end.hash for end in request.ends if end.scope == scope}
+        proof = await prove(partial(_head, records, log, scope), partial(records.rows, log, scope), ends)
+        yield _answer(scope, proof, chains=len(wanted))
+
+
+async def _head(records: AuditRecords, log: Log, scope: str) -> Head:
+    head = await records.head(log, scope)
+    if head is None:
+        raise NotFound(detail=f"{scope} has left this region")
+    return head
 
 
 def _answer(scope: str, proof: Proof, *, chains: int) -> pb.VerifyLogsResponse:

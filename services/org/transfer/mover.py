@@ -242,10 +242,10 @@ class Mover:
         left = await self._departures.erase(departure)
         if any(each.rows for each in left) or await self._forget_files():
             raise Unavailable
-        await self._mirror_erased(departure)
         await self._mailer.forget(departure.org_id)
         await self._accounts.leave_nothing()
         await self._changes.begin_anew()
+        await self._mirror_erased(departure)
         await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ERASED)
         self._reached("erased")
 
