@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from mesh.context import current
-from mesh.errors import CrossingRefused, NotFound
+from mesh.access import require_operator
+from mesh.errors import NotFound
 from sankofa.ingest.v1 import audit_mirror_pb2 as pb
 from sankofa.ingest.v1.audit_mirror_pb2_grpc import AuditMirrorServiceServicer
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.ingest.mirror.comparing import Comparer, Comparison, Kind
 
-OPERATOR = "operator"
 _KINDS = {
     Kind.MISSING: pb.MIRROR_DEFECT_KIND_MISSING,
     Kind.CHANGED: pb.MIRROR_DEFECT_KIND_CHANGED,
@@ -29,8 +27,7 @@ class AuditMirrorServicer(AuditMirrorServiceServicer):
         self, request: pb.CompareMirrorRequest, context: object
     ) -> AsyncIterator[pb.CompareMirrorResponse]:
         """Raises NotFound for a log that is not here, and not mirrored."""
-        if current().caller.role != OPERATOR:
-            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        require_operator()
         every = await self._comparer.scopes()
         wanted = {scope: log for scope, log in every.items() if request.scope in ("", scope)}
         if request.scope and not wanted:
