@@ -51,14 +51,23 @@ async def _registry(process: Process) -> None:
 
 async def _ingest(process: Process) -> None:
     from cli.cell import open_engine
+    from mesh.webhooks import WayOut
     from services.ingest import build
     from services.ingest.config import IngestConfig
     from services.ingest.mirror import build_mirror
     from services.ingest.projects import build as build_projects
+    from services.ingest.projects.outgoing import Ways
     from services.ingest.retention import start_retention
     from services.query.config import QueryConfig
 
     cell, node, stack = await _cell(process), process.node(), process.stack
+    config = process.settings.load(IngestConfig, "ingest")
+    ways = Ways(
+        deliveries=cell.records.project_deliveries,
+        files=cell.files("project-audit-exports"),
+        out=WayOut(cell.egress, process.hint_key(), config.webhook_look_s),
+        export_every_s=config.export_look_s,
+    )
     # Projects first: they restore the pins, without which the writer's store guard would refuse every row.
     process.services += await build_projects(
         node=node,
@@ -69,8 +78,8 @@ async def _ingest(process: Process) -> None:
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,
+        ways=ways,
     )
-    config = process.settings.load(IngestConfig, "ingest")
     limits = process.settings.load(QueryConfig, "query").limits()
     log, engine = await cell.open_log(), await open_engine(process, limits)
     process.services += await build(

@@ -1,4 +1,4 @@
-"""Webhooks on the wire: parse, call, convert; for WebhookService and for ProjectWebhookService.
+"""Webhooks on the wire: parse, call, convert; for the WebhookService of organisations and of projects.
 
 The two differ in their planes and in the field that names whose log it is. Their messages have the same
 names, each service's in its own package, so that one class serves both.

@@ -42,5 +42,11 @@ class IngestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usage_every_s: float = 2.0
     """How old the count of live events may be that an organisation's primary region has, seconds."""
 
+    webhook_look_s: float = 1.0
+    """Between two looks for rows of projects' audit logs that a webhook has not been sent, seconds."""
+
+    export_look_s: float = 10.0
+    """Between two looks for exports of projects' audit logs to make and files to delete, seconds."""
+
     ledger_flush_ms: int = 1_000
     """Time between two inserts of ledger counters, milliseconds."""

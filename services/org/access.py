@@ -1,4 +1,4 @@
-"""AccessService: tells a region who may do what in the projects pinned to it, for how many days of events."""
+"""AccessService: tells a region who may do what in the projects pinned to it, and what plans grant them."""
 
 from __future__ import annotations
 
@@ -72,4 +72,5 @@ def _retention_row(retention: ProjectRetention) -> RetentionRow:
         org_id=retention.org_id,
         days=days,
         audit_days=TERMS[retention.plan].audit_days,
+        plan=retention.plan,
     )

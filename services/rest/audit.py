@@ -26,6 +26,7 @@ from services.rest.project_callers import ProjectCallers
 from services.rest.queries import limit_of, moment_ms
 from services.rest.render import Json, timestamp
 from services.rest.routing import credential, reply, require_person, resource
+from services.rest.scopes import Scope
 
 _CURSOR_DIGITS: Final = 18
 
@@ -50,14 +51,16 @@ class Audit:
 
     async def list_rows(self, http: HttpRequest) -> Response:
         """A page, newest first."""
-        token, org_id, project_id = await self._asked(http)
+        token, scope = await self._asked(http)
         which = _filter(http)
-        if org_id:
-            request = ListOrgRowsRequest(org_id=org_id, filter=which)
-            found = await self._cells.call((await self._org(token, org_id)).ListOrgRows, request, token=token)
+        if scope.org_id:
+            request = ListOrgRowsRequest(org_id=scope.org_id, filter=which)
+            found = await self._cells.call(
+                (await self._org(token, scope.org_id)).ListOrgRows, request, token=token
+            )
             rows, more, emails = list(found.rows), found.more, dict[str, str]()
         else:
-            asked = ListProjectRowsRequest(project_id=project_id, filter=which)
+            asked = ListProjectRowsRequest(project_id=scope.project_id, filter=which)
             listed = await self._cells.call(self._projects().ListProjectRows, asked, token=token)
             rows, more = list(listed.rows), listed.more
             emails = await self._actors.emails(token, listed.org_id, (row.actor_id for row in rows))
@@ -66,39 +69,33 @@ class Audit:
 
     async def get_row(self, http: HttpRequest) -> Response:
         """One row."""
-        token, org_id, project_id = await self._asked(http)
+        token, scope = await self._asked(http)
         audit_id = http.path_params["audit_id"]
-        if org_id:
-            request = GetOrgRowRequest(org_id=org_id, audit_id=audit_id)
-            found = await self._cells.call((await self._org(token, org_id)).GetOrgRow, request, token=token)
+        if scope.org_id:
+            request = GetOrgRowRequest(org_id=scope.org_id, audit_id=audit_id)
+            found = await self._cells.call(
+                (await self._org(token, scope.org_id)).GetOrgRow, request, token=token
+            )
             return reply({"ok": True, "row": _row(found.row, {})})
-        asked = GetProjectRowRequest(project_id=project_id, audit_id=audit_id)
+        asked = GetProjectRowRequest(project_id=scope.project_id, audit_id=audit_id)
         got = await self._cells.call(self._projects().GetProjectRow, asked, token=token)
         emails = await self._actors.emails(token, got.org_id, [got.row.actor_id])
         return reply({"ok": True, "row": _row(got.row, emails)})
 
-    async def _asked(self, http: HttpRequest) -> tuple[str, str, str]:
+    async def _asked(self, http: HttpRequest) -> tuple[str, Scope]:
         """The caller's token, and the organisation or the project that is asked about."""
-        token, (org_id, project_id) = credential(http), _scope(http)
-        if project_id:
-            await self._callers.about(http, project_id)
+        token, scope = credential(http), Scope.named(http)
+        if scope.project_id:
+            await self._callers.about(http, scope.project_id)
         else:
             require_person(token)
-        return token, org_id, project_id
+        return token, scope
 
     def _projects(self) -> ProjectAuditServiceStub:
         return ProjectAuditServiceStub(self._cells.internal)
 
     async def _org(self, token: str, org_id: str) -> OrgAuditServiceStub:
         return OrgAuditServiceStub(await self._cells.orgs_channel(await self._primaries.of(token, org_id)))
-
-
-def _scope(http: HttpRequest) -> tuple[str, str]:
-    """The organisation or the project that is asked about. Raises InvalidInput."""
-    org_id, project_id = http.query_params.get("org_id", ""), http.query_params.get("project_id", "")
-    if bool(org_id) == bool(project_id):
-        raise InvalidInput(detail="exactly one of org_id and project_id is required")
-    return org_id, project_id
 
 
 def _filter(http: HttpRequest) -> AuditFilter:

@@ -18,14 +18,12 @@ from mesh.signing import RowVerifier
 from sankofa.ingest.v1.erasure_pb2_grpc import ErasureServiceStub
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1.account_pb2_grpc import AccountServiceStub
-from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
 from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.sso_pb2_grpc import SsoServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
-from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
 from sankofa.query.v1.query_pb2_grpc import QueryServiceStub
 from sankofa.registry.v1.registry_pb2 import FindLoginHintRequest
 from sankofa.registry.v1.registry_pb2_grpc import RegistryServiceStub
@@ -116,14 +114,6 @@ class Cells:
     async def plans(self, region: str) -> PlanServiceStub:
         """Plans of a region's organisations. Raises like `_channel`."""
         return PlanServiceStub(await self.orgs_channel(region))
-
-    async def webhooks(self, region: str) -> WebhookServiceStub:
-        """Audit webhooks of organisations in a region. Raises like `_channel`."""
-        return WebhookServiceStub(await self.orgs_channel(region))
-
-    async def exports(self, region: str) -> AuditExportServiceStub:
-        """Exports of the audit logs of organisations in a region. Raises like `_channel`."""
-        return AuditExportServiceStub(await self.orgs_channel(region))
 
     async def sso(self, region: str) -> SsoServiceStub:
         """Single sign-on of a region's organisations. Raises like `_channel`."""

@@ -1,42 +1,29 @@
-"""Exports of the audit log: thin routes that ask the primary region, and pass its files on as they come."""
+"""Exports of an audit log: thin routes that ask whoever has it, and pass the files on as they come."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlencode
 
-import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput
-from sankofa.org.v1.export_pb2 import (
-    CreateExportRequest,
-    DownloadLink,
-    DownloadRequest,
-    DownloadResponse,
-    Export,
-    ExportState,
-    GetExportRequest,
-    ListExportsRequest,
-)
-from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub
+from sankofa.org.v1.export_pb2 import DownloadLink, DownloadResponse, Export, ExportState
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.cells import Cells
-from services.rest.primaries import Primaries
 from services.rest.queries import moment_ms
 from services.rest.render import Json, optional_timestamp, timestamp
-from services.rest.routing import bearer, org_named, read_json, reply, resource
+from services.rest.routing import bearer, read_json, reply, resource
+from services.rest.scopes import Answerer, Answerers, Scope, Scoped
 
 _AT = "/api/v1/audit/exports"
 
 
-class NewExport(msgspec.Struct):
+class NewExport(Scoped):
     """POST /api/v1/audit/exports."""
 
-    org_id: str
     since: str | None = None
     until: str | None = None
 
@@ -44,10 +31,9 @@ class NewExport(msgspec.Struct):
 class Exports:
     """Orders, and the files that they became."""
 
-    def __init__(self, *, cells: Cells, primaries: Primaries, directory: Directory) -> None:
+    def __init__(self, *, cells: Cells, answerers: Answerers) -> None:
         self._cells = cells
-        self._primaries = primaries
-        self._directory = directory
+        self._answerers = answerers
 
     def routes(self) -> list[Route]:
         """Every route of exports."""
@@ -60,45 +46,49 @@ class Exports:
     async def create_export(self, http: HttpRequest) -> Response:
         """An order."""
         token, body = bearer(http), await read_json(http, NewExport)
-        request = CreateExportRequest(
-            org_id=body.org_id,
-            since_unix_ms=_moment(body.since, "since"),
-            until_unix_ms=_moment(body.until, "until"),
-        )
-        stub = await self._stub(token, body.org_id)
-        made = await self._cells.call(stub.CreateExport, request, token=token)
+        times = {
+            "since_unix_ms": _moment(body.since, "since"),
+            "until_unix_ms": _moment(body.until, "until"),
+        }
+        asked = await self._answerers.exports(token, Scope.sent(body))
+        request = asked.request("CreateExportRequest", **times)
+        made = await self._cells.call(asked.stub.CreateExport, request, token=token)
         return reply({"ok": True, "export": _export(made.export)}, status=202)
 
     async def list_exports(self, http: HttpRequest) -> Response:
         """All of them."""
-        token, org_id = bearer(http), org_named(http)
-        stub = await self._stub(token, org_id)
-        found = await self._cells.call(stub.ListExports, ListExportsRequest(org_id=org_id), token=token)
+        token, _, asked = await self._asked(http)
+        request = asked.request("ListExportsRequest")
+        found = await self._cells.call(asked.stub.ListExports, request, token=token)
         return reply({"ok": True, "exports": [_export(each) for each in found.exports]})
 
     async def get_export(self, http: HttpRequest) -> Response:
         """One, with a link where its file is there."""
-        token, org_id = bearer(http), org_named(http)
-        request = GetExportRequest(org_id=org_id, export_id=http.path_params["export_id"])
-        found = await self._cells.call((await self._stub(token, org_id)).GetExport, request, token=token)
-        url = self._url(org_id, request.export_id, found.link) if found.HasField("link") else None
+        token, scope, asked = await self._asked(http)
+        export_id = http.path_params["export_id"]
+        request = asked.request("GetExportRequest", export_id=export_id)
+        found = await self._cells.call(asked.stub.GetExport, request, token=token)
+        url = self._url(scope, export_id, found.link) if found.HasField("link") else None
         return reply({"ok": True, "export": _export(found.export), "download_url": url})
 
     async def download(self, http: HttpRequest) -> Response:
         """The file, in pieces as they come: the link in the query is the credential."""
         asked, export_id = http.query_params, http.path_params["export_id"]
-        org_id, expires = asked.get("org_id", ""), asked.get("expires", "")
-        fact = self._directory.org(org_id)
-        if fact is None or not (expires.isascii() and expires.isdigit() and len(expires) <= 15):
+        org_id, project_id = asked.get("org_id", ""), asked.get("project_id", "")
+        expires = asked.get("expires", "")
+        whole = expires.isascii() and expires.isdigit() and len(expires) <= 15
+        there = None
+        if whole and bool(org_id) != bool(project_id):
+            there = await self._answerers.files(Scope(org_id, project_id))
+        if there is None:
             raise Forbidden(ErrorReason.ERROR_REASON_LINK_INVALID)
         link = DownloadLink(
             expires_unix_ms=int(expires),
             user_id=asked.get("user", ""),
             signature=asked.get("signature", ""),
         )
-        stub = await self._cells.exports(fact.primary_region)
-        request = DownloadRequest(org_id=org_id, export_id=export_id, link=link)
-        pieces = aiter(stub.Download(request))
+        request = there.request("DownloadRequest", export_id=export_id, link=link)
+        pieces = aiter(there.stub.Download(request))
         # Before an answer is begun: what refuses it is an answer of its own.
         first = await anext(pieces)
         headers = {
@@ -108,23 +98,16 @@ class Exports:
         }
         return StreamingResponse(_passed_on(first, pieces), media_type="text/csv", headers=headers)
 
-    async def _stub(self, token: str, org_id: str) -> AuditExportServiceStub:
-        return await self._cells.exports(await self._primaries.of(token, org_id))
+    async def _asked(self, http: HttpRequest) -> tuple[str, Scope, Answerer]:
+        """The token, the log that the query names, and who answers for it."""
+        token, scope = bearer(http), Scope.named(http)
+        return token, scope, await self._answerers.exports(token, scope)
 
-    def _url(self, org_id: str, export_id: str, link: DownloadLink) -> str:
-        """Of the region that has the file; any other would ask it."""
-        fact = self._directory.org(org_id)
-        region = fact and self._directory.region(fact.primary_region)
-        query = urlencode(
-            {
-                "org_id": org_id,
-                "user": link.user_id,
-                "expires": link.expires_unix_ms,
-                "signature": link.signature,
-            }
-        )
-        base = region.rest_url.rstrip("/") if region else ""
-        return f"{base}{_AT}/{quote(export_id, safe='')}/download?{query}"
+    def _url(self, scope: Scope, export_id: str, link: DownloadLink) -> str:
+        """Of the region that has the file."""
+        given = {"user": link.user_id, "expires": link.expires_unix_ms, "signature": link.signature}
+        at = f"{self._answerers.url_of(scope)}{_AT}/{quote(export_id, safe='')}/download"
+        return f"{at}?{urlencode(scope.field | given)}"
 
 
 async def _passed_on(

@@ -20,6 +20,7 @@ from services.rest.project_members import ProjectMembers
 from services.rest.projects import Projects
 from services.rest.queries import Queries
 from services.rest.residency import Residency
+from services.rest.scopes import Answerers
 from services.rest.sessions import Sessions
 from services.rest.sso import Sso
 from services.rest.teams import Teams
@@ -32,6 +33,7 @@ def managed_routes(
     """What a signed-in person, or a project's API token, asks of one region's shim."""
     primaries = Primaries(directory=directory, cells=cells)
     actors = Actors(cells=cells, primaries=primaries)
+    answerers = Answerers(region=region, directory=directory, cells=cells, primaries=primaries)
     rooms = (
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Sso(directory=directory, cells=cells, primaries=primaries),
@@ -44,8 +46,8 @@ def managed_routes(
         ProjectMembers(region=region, directory=directory, cells=cells, primaries=primaries),
         Residency(directory=directory, cells=cells, primaries=primaries),
         Assignments(cells=cells, primaries=primaries),
-        Webhooks(cells=cells, primaries=primaries),
-        Exports(cells=cells, primaries=primaries, directory=directory),
+        Webhooks(cells=cells, answerers=answerers),
+        Exports(cells=cells, answerers=answerers),
         # After these two: a row of the log is whatever else is asked for below its path.
         Audit(cells=cells, primaries=primaries, callers=callers, actors=actors),
         Queries(cells=cells, callers=callers),

@@ -1,4 +1,4 @@
-"""Audit webhooks: thin routes that ask the primary region of the organisation."""
+"""Audit webhooks: thin routes that ask an organisation's primary region, or the project's own cell."""
 
 from __future__ import annotations
 
@@ -10,25 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mesh.errors import InvalidInput
-from sankofa.org.v1.webhook_pb2 import (
-    CreateWebhookRequest,
-    DeadLetter,
-    DeleteWebhookRequest,
-    GetWebhookRequest,
-    ListDeadLettersRequest,
-    ListWebhooksRequest,
-    ReplayDeadLettersRequest,
-    TestWebhookRequest,
-    UpdateWebhookRequest,
-    Webhook,
-    WebhookState,
-)
-from sankofa.org.v1.webhook_pb2_grpc import WebhookServiceStub
+from sankofa.org.v1.webhook_pb2 import DeadLetter, Webhook, WebhookState
 from services.rest.cells import Cells
-from services.rest.primaries import Primaries
 from services.rest.queries import limit_of
 from services.rest.render import Json, optional_timestamp, timestamp
-from services.rest.routing import bearer, org_named, read_json, reply, resource
+from services.rest.routing import bearer, read_json, reply, resource
+from services.rest.scopes import Answerer, Answerers, Scope, Scoped
 
 _STATES: Final = {
     "active": WebhookState.WEBHOOK_STATE_ACTIVE,
@@ -37,10 +24,9 @@ _STATES: Final = {
 _LONGEST_NUMBER: Final = 18
 
 
-class NewWebhook(msgspec.Struct):
+class NewWebhook(Scoped, kw_only=True):
     """POST /api/v1/audit/webhooks."""
 
-    org_id: str
     url: str
 
 
@@ -58,11 +44,11 @@ class Replay(msgspec.Struct):
 
 
 class Webhooks:
-    """Where an organisation's audit log is sent."""
+    """Where an audit log is sent."""
 
-    def __init__(self, *, cells: Cells, primaries: Primaries) -> None:
+    def __init__(self, *, cells: Cells, answerers: Answerers) -> None:
         self._cells = cells
-        self._primaries = primaries
+        self._answerers = answerers
 
     def routes(self) -> list[Route]:
         """Every route of webhooks."""
@@ -79,79 +65,82 @@ class Webhooks:
     async def create_webhook(self, http: HttpRequest) -> Response:
         """A new one, its secret shown this once."""
         token, body = bearer(http), await read_json(http, NewWebhook)
-        stub = await self._stub(token, body.org_id)
-        request = CreateWebhookRequest(org_id=body.org_id, url=body.url)
-        made = await self._cells.call(stub.CreateWebhook, request, token=token)
+        asked = await self._answerers.webhooks(token, Scope.sent(body))
+        request = asked.request("CreateWebhookRequest", url=body.url)
+        made = await self._cells.call(asked.stub.CreateWebhook, request, token=token)
         return reply({"ok": True, "webhook": _webhook(made.webhook), "secret": made.secret}, status=201)
 
     async def list_webhooks(self, http: HttpRequest) -> Response:
         """All of them."""
-        token, org_id = bearer(http), org_named(http)
-        stub = await self._stub(token, org_id)
-        found = await self._cells.call(stub.ListWebhooks, ListWebhooksRequest(org_id=org_id), token=token)
+        token, asked = await self._asked(http)
+        request = asked.request("ListWebhooksRequest")
+        found = await self._cells.call(asked.stub.ListWebhooks, request, token=token)
         return reply({"ok": True, "webhooks": [_webhook(each) for each in found.webhooks]})
 
     async def get_webhook(self, http: HttpRequest) -> Response:
         """One."""
-        token, named = bearer(http), _named(http)
-        stub = await self._stub(token, named["org_id"])
-        found = await self._cells.call(stub.GetWebhook, GetWebhookRequest(**named), token=token)
+        token, asked = await self._asked(http)
+        request = asked.request("GetWebhookRequest", **_named(http))
+        found = await self._cells.call(asked.stub.GetWebhook, request, token=token)
         return reply({"ok": True, "webhook": _webhook(found.webhook)})
 
     async def change_webhook(self, http: HttpRequest) -> Response:
         """Another address, a pause or its end."""
-        token, named = bearer(http), _named(http)
+        bearer(http)
         change = await read_json(http, WebhookChange)
         if change.url is msgspec.UNSET and change.state is msgspec.UNSET:
             raise InvalidInput(detail="url and state can be changed")
-        stub = await self._stub(token, named["org_id"])
-        request = UpdateWebhookRequest(**named)
+        token, asked = await self._asked(http)
+        request = asked.request("UpdateWebhookRequest", **_named(http))
         if change.url is not msgspec.UNSET:
             request.url = change.url
         if change.state is not msgspec.UNSET:
             request.state = _STATES[change.state]
-        changed = await self._cells.call(stub.UpdateWebhook, request, token=token)
+        changed = await self._cells.call(asked.stub.UpdateWebhook, request, token=token)
         return reply({"ok": True, "webhook": _webhook(changed.webhook)})
 
     async def delete_webhook(self, http: HttpRequest) -> Response:
         """Ends it."""
-        token, named = bearer(http), _named(http)
-        stub = await self._stub(token, named["org_id"])
-        await self._cells.call(stub.DeleteWebhook, DeleteWebhookRequest(**named), token=token)
+        token, asked = await self._asked(http)
+        request = asked.request("DeleteWebhookRequest", **_named(http))
+        await self._cells.call(asked.stub.DeleteWebhook, request, token=token)
         return reply({"ok": True})
 
     async def test_webhook(self, http: HttpRequest) -> Response:
         """Sends it a trial."""
-        token, named = bearer(http), _named(http)
-        stub = await self._stub(token, named["org_id"])
-        outcome = await self._cells.call(stub.TestWebhook, TestWebhookRequest(**named), token=token)
+        token, asked = await self._asked(http)
+        request = asked.request("TestWebhookRequest", **_named(http))
+        outcome = await self._cells.call(asked.stub.TestWebhook, request, token=token)
         told = {"delivered": outcome.delivered, "status": outcome.status or None}
         return reply({"ok": True, **told, "error": outcome.error or None})
 
     async def list_dead_letters(self, http: HttpRequest) -> Response:
         """A page of rows that were given up."""
-        token, named, limit = bearer(http), _named(http), limit_of(http)
-        stub = await self._stub(token, named["org_id"])
-        request = ListDeadLettersRequest(**named, after_seq=_after(http), limit=limit)
-        found = await self._cells.call(stub.ListDeadLetters, request, token=token)
+        page = {"after_seq": _after(http), "limit": limit_of(http)}
+        token, asked = await self._asked(http)
+        request = asked.request("ListDeadLettersRequest", **_named(http), **page)
+        found = await self._cells.call(asked.stub.ListDeadLetters, request, token=token)
         letters = found.dead_letters
-        more = str(letters[-1].seq) if len(letters) == limit else None
+        more = str(letters[-1].seq) if len(letters) == page["limit"] else None
         return reply({"ok": True, "dead_letters": [_letter(each) for each in letters], "next_cursor": more})
 
     async def replay(self, http: HttpRequest) -> Response:
         """Has them sent again."""
-        token, named, body = bearer(http), _named(http), await read_json(http, Replay)
-        stub = await self._stub(token, named["org_id"])
-        request = ReplayDeadLettersRequest(**named, delivery_ids=body.delivery_ids)
-        answer = await self._cells.call(stub.ReplayDeadLetters, request, token=token)
+        bearer(http)
+        body = await read_json(http, Replay)
+        token, asked = await self._asked(http)
+        request = asked.request("ReplayDeadLettersRequest", **_named(http), delivery_ids=body.delivery_ids)
+        answer = await self._cells.call(asked.stub.ReplayDeadLetters, request, token=token)
         return reply({"ok": True, "replaying": answer.replaying}, status=202)
 
-    async def _stub(self, token: str, org_id: str) -> WebhookServiceStub:
-        return await self._cells.webhooks(await self._primaries.of(token, org_id))
+    async def _asked(self, http: HttpRequest) -> tuple[str, Answerer]:
+        """The token, and who answers for the log that the query names."""
+        token = bearer(http)
+        return token, await self._answerers.webhooks(token, Scope.named(http))
 
 
 def _named(http: HttpRequest) -> dict[str, str]:
-    return {"org_id": org_named(http), "webhook_id": http.path_params["webhook_id"]}
+    return {"webhook_id": http.path_params["webhook_id"]}
 
 
 def _after(http: HttpRequest) -> int:

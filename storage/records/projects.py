@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mesh.allowlists import ANYWHERE, AllowLists
+from mesh.plans import Plan
 from sankofa.residency.v1.environment_pb2 import Environment
 
 ProjectState = Literal["active", "archived"]
@@ -33,6 +34,14 @@ class Retention:
 
     days: int
     spares_older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What an organisation grants a project: its plan (None: not told yet), and days of the audit log."""
+
+    audit_days: int
+    plan: Plan | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,11 @@ class ProjectRecords(Protocol):
     async def set_retention(self, days: Mapping[str, int]) -> None:
         """Takes what projects' organisations say, by project id; one that is not here is passed over."""
 
-    async def set_audit_days(self, days: Mapping[str, int]) -> None:
-        """For how long the rows of these projects' audit logs are kept."""
+    async def set_granted(self, granted: Mapping[str, Granted]) -> None:
+        """What these projects are granted."""
+
+    async def plan(self, project_id: str) -> Plan | None:
+        """The plan of a project's organisation, as it was told last; None: not yet."""
 
     async def retention(self) -> dict[str, Retention]:
         """Of every project whose retention is known, by project id."""

@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.allowlists import AllowLists
 from mesh.errors import Conflict, NotFound
+from mesh.plans import Plan, is_plan
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import Change, project_change
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
-from storage.records.projects import KeyRecord, ProjectRecord, ProjectWithKeys, Retention
+from storage.records.projects import Granted, KeyRecord, ProjectRecord, ProjectWithKeys, Retention
 from storage.records.rows import key_row, pin_row
 from storage.records.sql_api_tokens import revoke_all as revoke_tokens
 from storage.records.tables import api_keys, projects
@@ -124,12 +125,19 @@ class SqlProjectRecords:
                     update(projects).where(*changed).values(retention_days=wanted, older_events_stay=stays)
                 )
 
-    async def set_audit_days(self, days: Mapping[str, int]) -> None:
+    async def set_granted(self, granted: Mapping[str, Granted]) -> None:
         """As ProjectRecords says."""
         async with self._database.write() as connection:
-            for project_id, wanted in sorted(days.items()):
-                changed = (projects.c.project_id == project_id, projects.c.audit_days != wanted)
-                await connection.execute(update(projects).where(*changed).values(audit_days=wanted))
+            for project_id, wanted in sorted(granted.items()):
+                this = update(projects).where(projects.c.project_id == project_id)
+                await connection.execute(this.values(audit_days=wanted.audit_days, plan=wanted.plan or ""))
+
+    async def plan(self, project_id: str) -> Plan | None:
+        """As ProjectRecords says."""
+        query = select(projects.c.plan).where(projects.c.project_id == project_id)
+        async with self._database.read() as connection:
+            told = await connection.scalar(query)
+        return told if told and is_plan(told) else None
 
     async def retention(self) -> dict[str, Retention]:
         """As ProjectRecords says."""

@@ -18,7 +18,7 @@ from storage.records.audit.reading import Filter, Head, Log
 from storage.records.change import org_change, project_change
 from storage.records.engine import Database
 from storage.records.orgs import Account, OrgRecord
-from storage.records.projects import ProjectRecord
+from storage.records.projects import Granted, ProjectRecord
 from storage.records.records import Records
 from storage.records.tables import org_audit, org_audit_heads
 from tests.support.nodes import EU
@@ -105,7 +105,7 @@ async def test_the_plan_says_when_and_a_project_that_was_not_told_of_keeps_its_r
     assert (await proven(records, Log.ORG, "org_1")).defects == []
     project = await rows_of(records, Log.PROJECT, "proj_1")
     assert len(project) == 8
-    await records.projects.set_audit_days({"proj_1": 365})
+    await records.projects.set_granted({"proj_1": Granted(365, "pro")})
     assert await look(records, days=364) == 1  # of the organisation: the row that told of the first time
     assert await look(records, days=366) == 1 + len(project)
     assert (await proven(records, Log.PROJECT, "proj_1")).defects == []

@@ -1,4 +1,4 @@
-"""The log of an organisation goes out of a real mesh, through kills and a reassignment, and is counted."""
+"""Logs of an organisation and of a project go out of a real mesh, through kills, and are counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from cli.audit import audit
 from cli.verdict import Outcome
 from tests.support.audit_sending import Taker
-from tests.support.nodes import AF, EU, US
+from tests.support.nodes import AF, AP, EU, US
 from tests.support.receiver import LOOPBACK, Received, answer, receiver
 from tests.support.running import RunningMesh, fresh_mesh, until
 
@@ -67,12 +68,7 @@ class Owner:
 async def test_the_log_goes_out_through_kills_and_a_reassignment_and_the_audit_counts_it(
     mesh: RunningMesh,
 ) -> None:
-    taker, early = Taker(), []
-
-    async def before_the_secret_is_known(received: Received) -> bytes:
-        early.append(received)
-        return answer(503)
-
+    taker = Taker()
     async with receiver(before_the_secret_is_known) as there, httpx.AsyncClient(timeout=60) as http:
         owner = Owner(http, mesh.file.regions[AF].rest_url)
         await owner.sign_up("audit@example.org")
@@ -84,13 +80,7 @@ async def test_the_log_goes_out_through_kills_and_a_reassignment_and_the_audit_c
 
         for number in range(KILLS):
             await owner.ask("POST", "projects", json={**in_org, "name": f"p{number}", "region": US})
-            before = mesh.reread().regions[EU].pids["cell"]
-            os.kill(before, signal.SIGKILL)
-
-            async def started_again(before: int = before) -> bool:
-                return mesh.reread().regions[EU].pids["cell"] != before
-
-            await until(started_again, "the cell is started again")
+            await _kill(mesh, EU)
         await owner.ask("POST", f"admin/regions/orgs/{owner.org_id}/assign", json={"region": US})
 
         async def moved() -> bool:
@@ -108,11 +98,7 @@ async def test_the_log_goes_out_through_kills_and_a_reassignment_and_the_audit_c
         await until(all_came, "every row has come")
         rows = await _export(owner, http)
 
-    seqs = [body["row"]["seq"] for body in taker.bodies]
-    firsts = list(dict.fromkeys(seqs))
-    assert firsts == sorted(firsts) == list(range(firsts[0], firsts[-1] + 1)), "in order, none left out"
-    ids = {(body["delivery_id"], body["row"]["seq"]) for body in taker.bodies}
-    assert len(ids) == len(firsts) and not taker.forged
+    _whole_and_in_order(taker)
     exported = {int(row["seq"]): row["id"] for row in rows}
     sent_too = [body["row"] for body in taker.bodies if body["row"]["seq"] <= max(exported)]
     assert sent_too and all(exported[row["seq"]] == row["id"] for row in sent_too)
@@ -123,6 +109,80 @@ async def test_the_log_goes_out_through_kills_and_a_reassignment_and_the_audit_c
     assert set(flows) == {EU, US} and {flow.callee for flow in flows.values()} == {"external"}
     attempts = len(there.received)
     assert attempts <= sum(flow.requests for flow in flows.values()) <= attempts + KILLS + 1
+
+
+async def test_a_projects_log_goes_out_of_its_own_region_through_kills_and_so_does_its_file(
+    mesh: RunningMesh,
+) -> None:
+    taker = Taker()
+    async with receiver(before_the_secret_is_known) as there, httpx.AsyncClient(timeout=60) as http:
+        owner = Owner(http, mesh.file.regions[AP].rest_url)
+        await owner.sign_up("project-audit@example.org")
+        await owner.ask("POST", "billing/plan", json={"org_id": owner.org_id, "plan": "pro"})
+        named = {"org_id": owner.org_id, "name": "p", "region": AP}
+        project_id = (await owner.ask("POST", "projects", json=named))["project"]["id"]
+        in_project = {"project_id": project_id}
+        made = await owner.ask("POST", "audit/webhooks", json={**in_project, "url": there.url})
+        taker.secret, hook = made["secret"], f"audit/webhooks/{made['webhook']['id']}"
+        there.behave = taker
+        await owner.ask("PATCH", hook, params=in_project, json={"state": "active"})
+        export = (await owner.ask("POST", "audit/exports", json=in_project))["export"]
+        for _ in range(KILLS):
+            await owner.ask("POST", f"projects/{project_id}/keys", json={"environment": "test"})
+            await _kill(mesh, AP)
+        await owner.ask("POST", f"projects/{project_id}/keys", json={"environment": "live"})
+
+        async def all_came() -> bool:
+            sent = [body["row"]["after"] for body in taker.bodies]
+            return sent[-1:] == [{"environment": "live"}]
+
+        await until(all_came, "every row has come")
+        one = f"audit/exports/{export['id']}"
+
+        async def ready() -> bool:
+            return (await owner.ask("GET", one, params=in_project))["download_url"] is not None
+
+        await until(ready, "the export is ready")
+        fetched = await http.get((await owner.ask("GET", one, params=in_project))["download_url"])
+        assert fetched.status_code == 200 and fetched.headers["x-sankofa-region"] == AP
+    _whole_and_in_order(taker)
+    assert {body["project_id"] for body in taker.bodies} == {project_id}
+    assert {body["row"]["actor"]["email"] for body in taker.bodies} == {None}
+    rows = list(csv.DictReader(io.StringIO(fetched.text, newline="")))
+    assert "audit.webhook.created" in [row["action"] for row in rows] and "@" not in fetched.text
+    for region, there_now in mesh.reread().regions.items():
+        assert _files(there_now.data_dir, export["id"]) == ([export["id"]] if region == AP else [])
+    judged = await audit(mesh.reread())
+    assert judged.outcome is Outcome.PROVEN, judged.missing
+    assert AP in {flow.caller for flow in judged.egress if flow.purpose == "egress/audit-webhook"}
+
+
+async def before_the_secret_is_known(_: Received) -> bytes:
+    return answer(503)
+
+
+def _files(data_dir: str, name: str) -> list[str]:
+    """Files of a region that begin with a name."""
+    return [path.name for path in Path(data_dir).rglob(f"{name}*")]
+
+
+async def _kill(mesh: RunningMesh, region: str) -> None:
+    """Kills a region's cell, and waits for the next one."""
+    before = mesh.reread().regions[region].pids["cell"]
+    os.kill(before, signal.SIGKILL)
+
+    async def started_again() -> bool:
+        return mesh.reread().regions[region].pids["cell"] != before
+
+    await until(started_again, "the cell is started again")
+
+
+def _whole_and_in_order(taker: Taker) -> None:
+    """No row was left out, and one that came again came under its id."""
+    firsts = list(dict.fromkeys(body["row"]["seq"] for body in taker.bodies))
+    assert firsts == sorted(firsts) == list(range(firsts[0], firsts[-1] + 1)), "in order, none left out"
+    ids = {(body["delivery_id"], body["row"]["seq"]) for body in taker.bodies}
+    assert len(ids) == len(firsts) and not taker.forged
 
 
 async def _export(owner: Owner, http: httpx.AsyncClient) -> list[dict[str, str]]:

@@ -31,7 +31,6 @@ EMAIL = "ada@example.org"
 @pytest.fixture
 async def cells(pki: Path, tmp_path: Path) -> AsyncIterator[Cells]:
     made = Cells(pki, tmp_path, (EU, US), OrgConfig(heartbeat_s=0.1, key_look_s=0.05))
-    made.of[EU].operated = True
     async with made as running:
         yield running
 

@@ -51,12 +51,18 @@ CHECKS = [
 ]
 REFUSED = [400, 401, 403, 404, 405, 409, 413, 415, 429]
 OF_A_SESSION = {"refreshSession", "signOut", "changePassword", "endSession"}
+OF_A_LOG = {
+    *("listAuditRows", "getAuditRow", "listExports", "getExport"),
+    *("listWebhooks", "getWebhook", "changeWebhook", "deleteWebhook", "testWebhook"),
+    *("listDeadLetters", "replayDeadLetters"),
+}
+"""Whose query names an organisation or a project."""
 BEYOND_A_SCHEMA = {
+    *OF_A_LOG,
     *("signup", "createProject", "changeProject", "listEvents", "listPeople", "assignPrimaryRegion"),
     *("inviteMember", "acceptInvitation", "withdrawInvitation", "removeMember", "createTeam"),
     *("renameTeam", "deleteTeam"),
-    *("createWebhook", "changeWebhook", "listDeadLetters", "replayDeadLetters", "createExport"),
-    *("listAuditRows", "getAuditRow", "putSso", "finishSso", "mintApiToken"),
+    *("createWebhook", "createExport", "downloadExport", "putSso", "finishSso", "mintApiToken"),
 }
 """Printable names, hosts, addresses, a plan's most days, cursors, regions, times in their order, one of two
 logs: no schema says which are good.
@@ -220,7 +226,7 @@ class Known:
             self.sso.end()  # no smaller plan has it
         if name == "getPerson":
             ids["distinct_id"] = "known"
-        if name in ("listAuditRows", "getAuditRow") and isinstance(case.query, dict):
+        if name in OF_A_LOG and isinstance(case.query, dict):
             if case.query.get("org_id") == "" and not case.query.get("project_id"):
                 case.query["org_id"] = self.region.org_id  # empty is all that it thinks of
             both = [key for key in ("org_id", "project_id") if isinstance(case.query.get(key), str)]

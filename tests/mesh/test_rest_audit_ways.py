@@ -75,7 +75,7 @@ async def test_a_webhook_from_its_making_to_its_end(region: Region, in_org: dict
 @pytest.mark.parametrize(
     ("method", "path", "sent", "says"),
     [
-        ("GET", WEBHOOKS, {"params": {}}, "org_id is required"),
+        ("GET", WEBHOOKS, {"params": {}}, "exactly one of org_id and project_id"),
         ("PATCH", f"{WEBHOOKS}/whk_1", {"json": {}}, "url and state can be changed"),
         ("PATCH", f"{WEBHOOKS}/whk_1", {"json": {"state": "off"}}, "Invalid request body"),
         ("GET", f"{WEBHOOKS}/whk_1/dead-letters", {"params": {"cursor": "x"}}, "next_cursor"),

@@ -20,6 +20,7 @@ from mesh.regions import GLOBAL
 from mesh.server import MeshServer, Service
 from mesh.signing import RowSigner, RowVerifier
 from mesh.tokens import TokenKey
+from mesh.webhooks import WayOut
 from sankofa.ingest.v1 import project_pb2 as projects_pb
 from sankofa.ingest.v1.project_pb2_grpc import ProjectServiceStub
 from sankofa.org.v1 import org_pb2 as org_pb
@@ -33,6 +34,7 @@ from services import directory as directory_service
 from services import ingest, org, query, region_registry
 from services.ingest import projects
 from services.ingest.config import IngestConfig
+from services.ingest.projects.outgoing import Ways
 from services.org.config import OrgConfig
 from services.org.transfer.words import nothing
 from services.query.config import QueryConfig
@@ -124,15 +126,13 @@ class RunningCell:
     config: OrgConfig
     clock_ms: Callable[[], int] = wall_ms
     engine: Engine | None = None
-    """Where this cell stores events, if it takes any: on an internal port then."""
+    """Where this cell stores events, if it takes any."""
     reached: Callable[[str], None] = nothing
     """Told of each step of a reassignment, at either end."""
     records_url: str = ""
     """Empty: SQLite, in `folder`."""
     egress: EgressConfig = field(default_factory=EgressConfig)
     """What this cell may call outside the mesh."""
-    operated: bool = False
-    """Whether its internal port is served without an engine too."""
     port: int = 0
     internal_port: int = 0
     services: list[Service] = field(default_factory=list)
@@ -173,9 +173,16 @@ class RunningCell:
             "signer": signer,
             "audit_records": self.records.audit,
         }
+        egress = self._egress()
+        ways = Ways(
+            deliveries=self.records.project_deliveries,
+            files=BlobFolder(self.folder / "project-blobs"),
+            out=WayOut(egress, SECRET, self.config.webhook_look_s),
+            export_every_s=self.config.export_look_s,
+        )
         services = [directory_service.build(directory=self.directory)]
         services += await projects.build(
-            records=self.records.projects, api_tokens=self.records.api_tokens, **shared
+            records=self.records.projects, api_tokens=self.records.api_tokens, ways=ways, **shared
         )
         services += await org.build(
             config=self.config,
@@ -187,7 +194,7 @@ class RunningCell:
             plans=self.records.plans,
             deliveries=self.records.deliveries,
             audit_expiry=self.records.audit_expiry,
-            egress=self._egress(),
+            egress=egress,
             files=BlobFolder(self.folder / "blobs"),
             secret=SECRET,
             sso=self.records.sso,
@@ -218,7 +225,7 @@ class RunningCell:
             credentials=self.node.credentials,
             hop_of=self.node.arrival,
             services=services,
-            internal=f"127.0.0.1:{self.internal_port}" if self.engine or self.operated else None,
+            internal=f"127.0.0.1:{self.internal_port}",
             federated=f"127.0.0.1:{self.port}",
         )
         await server.start()
@@ -247,6 +254,10 @@ class RunningCell:
         """This cell, as the REST shim of its region calls it."""
         return AuditExportServiceStub(self._channel("rest", self.region, self.port))
 
+    def internal_channel(self) -> object:
+        """To this cell's DATA and LOCAL planes, as the REST shim of its region has it."""
+        return self._channel("rest", self.region, self.internal_port)
+
     def sessions(self) -> SessionServiceStub:
         """This cell, as the REST shim of its region calls it."""
         return SessionServiceStub(self._channel("rest", self.region, self.port))
@@ -272,10 +283,10 @@ class RunningCell:
             raise Unavailable
         return RegistryServiceStub(self._channel("cell", GLOBAL, self.registry.port))
 
-    _channels: dict[tuple[str, str], object] = field(default_factory=dict)
+    _channels: dict[tuple[str, str, int], object] = field(default_factory=dict)
 
     def _channel(self, role: str, region: str, port: int) -> object:
-        if (role, region) not in self._channels:
+        if (role, region, port) not in self._channels:
             node = Node(
                 credentials=Credentials.load(self.pki, region=self.region, role=role),
                 directory=self.directory,
@@ -284,8 +295,8 @@ class RunningCell:
             )
             channel = node.channel(region, f"127.0.0.1:{port}")
             self._stack.push_async_callback(channel.close)
-            self._channels[role, region] = channel
-        return self._channels[role, region]
+            self._channels[role, region, port] = channel
+        return self._channels[role, region, port]
 
     def _background(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

@@ -82,7 +82,7 @@ async def open_region(
 ) -> AsyncIterator[Region]:
     """Starts all of it, and signs the Owner up over the public API. `egress`: what it may call outside."""
     config = OrgConfig(
-        token_lifetime_s=3600.0, webhook_look_s=0.05, export_look_s=0.05, sso_callback_url=CALLBACK
+        token_lifetime_s=3600.0, webhook_look_s=0.2, export_look_s=0.2, sso_callback_url=CALLBACK
     )
     async with AsyncExitStack() as stack:
         cells = Cells(pki, folder, (EU,), config)

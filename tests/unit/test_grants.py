@@ -65,14 +65,18 @@ async def test_the_primary_region_of_the_projects_organisation_is_believed_and_i
     assert await days_of(records, directory) == 7
 
 
-async def test_the_audit_logs_days_are_kept_by_the_records_and_no_word_is_no_change(
+async def test_the_plan_and_the_audit_logs_days_are_kept_by_the_records_and_no_word_is_no_change(
     grants: Grants, records: Records, directory: OwnDirectory
 ) -> None:
-    told = RetentionRow(project_id="proj_1", org_id="org_1", days=30, audit_days=365)
+    told = RetentionRow(project_id="proj_1", org_id="org_1", days=30, audit_days=365, plan="pro")
     assert await grants.take(AF, [told]) == [told]
     assert await records.audit_expiry.kept_days(Log.PROJECT) == {}
+    assert await records.projects.plan("proj_1") is None
     assert await grants.take(US, [told]) == await grants.take(US, [row(30)]) == []
     assert await records.audit_expiry.kept_days(Log.PROJECT) == {"proj_1": 365}
+    assert await records.projects.plan("proj_1") == "pro"
+    await grants.take(US, [RetentionRow(project_id="proj_1", org_id="org_1", days=30, audit_days=365)])
+    assert await records.projects.plan("proj_1") is None
 
 
 async def test_no_other_region_shortens_what_is_kept(

@@ -1,7 +1,7 @@
 """The projects of a region: created from tickets, their keys minted and revoked, who may use them followed.
 
-What lives here: ProjectService, ApiTokenService, and the receiving end of every region's access feed, which
-also says how long events are kept. What does not: events.
+What lives here: ProjectService, ApiTokenService, a project's audit log and what goes out of it, and the
+receiving end of every region's access feed, which also says what plans grant. What does not: events.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from services.ingest.projects.audit import ProjectAuditServicer
 from services.ingest.projects.core import DirectoryWriter, OutboxPublisher, Projects
 from services.ingest.projects.facts import ProjectFacts
 from services.ingest.projects.grants import Grants
+from services.ingest.projects.outgoing import Admins, Ways, build_outgoing
 from services.ingest.projects.receipts import Receipts, ReceiptServicer
 from services.ingest.projects.service import ProjectServicer
 from storage.records.api_tokens import ApiTokenRecords
@@ -46,6 +47,7 @@ async def build(
     directory: ProjectsDirectory,
     publisher: OutboxPublisher,
     signer: RowSigner,
+    ways: Ways,
 ) -> list[Service]:
     """Wires the service, restores the directory's own rows from the records and starts the access feeds."""
     facts = ProjectFacts(records=records, directory=directory)
@@ -67,7 +69,10 @@ async def build(
     background(feed.run(), name="access feeds", stack=stack)
     descriptor = project_pb2.DESCRIPTOR.services_by_name["ProjectService"]
     audit = ProjectAuditServicer(directory=directory, records=audit_records)
+    admins = Admins(directory=directory, records=records)
+    outgoing = build_outgoing(region=node.region, stack=stack, admins=admins, ways=ways)
     return [
+        *outgoing,
         Service(add_ProjectServiceServicer_to_server, ProjectServicer(projects=projects), descriptor),
         Service(
             add_ProjectAuditServiceServicer_to_server,

@@ -1,4 +1,4 @@
-"""Takes what the organisations' regions grant: for how many days events and audit logs are kept."""
+"""Takes what the organisations' regions grant: their plans, and how long events and audit logs are kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable
 
 from mesh.directory import Directory
+from mesh.plans import is_plan
 from sankofa.org.v1.org_pb2 import RetentionRow
 from services.ingest.projects.facts import ProjectFacts
-from storage.records.projects import ProjectRecords
+from storage.records.projects import Granted, ProjectRecords
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class Grants:
         self._records = records
         self._directory = directory
         self._facts = facts
-        self._audit_days: dict[str, int] = {}
+        self._granted: dict[str, Granted] = {}
 
     async def take(self, primary_region: str, rows: Iterable[RetentionRow]) -> list[RetentionRow]:
         """Takes rows that a region has sent, of each project the last; raises Unavailable.
@@ -32,7 +33,7 @@ class Grants:
         project that is not here yet is passed over: it is told of again when its creation is complete.
         """
         due: dict[str, int] = {}
-        audit: dict[str, int] = {}
+        granted: dict[str, Granted] = {}
         undecided = []
         for row in {row.project_id: row for row in rows}.values():
             project = self._directory.project(row.project_id)
@@ -44,14 +45,15 @@ class Grants:
                 continue
             if project.retention_days != row.days:
                 due[row.project_id] = row.days
-            if row.audit_days and self._audit_days.get(row.project_id) != row.audit_days:
-                audit[row.project_id] = row.audit_days
+            told = Granted(row.audit_days, row.plan if is_plan(row.plan) else None)
+            if told.audit_days and self._granted.get(row.project_id) != told:
+                granted[row.project_id] = told
         if due:
             await self._records.set_retention(due)
             for project_id in due:
                 await self._facts.refresh(project_id)
             _log.info("the retention of %d projects was changed by %s", len(due), primary_region)
-        if audit:
-            await self._records.set_audit_days(audit)
-            self._audit_days |= audit
+        if granted:
+            await self._records.set_granted(granted)
+            self._granted |= granted
         return undecided

@@ -21,7 +21,8 @@ from services.rest.openapi.shapes import (
 )
 
 _TAG: Final = "Audit log"
-_SCOPE: Final = ("audit_org_id", "audit_project_id")
+SCOPE: Final = ("audit_org_id", "audit_project_id")
+"""Whose log: exactly one of the two."""
 _ROW: Final = {
     "id": "aud_4Zx8Kq1LmN0pQrStUvWx",
     "seq": 42,
@@ -34,6 +35,12 @@ _ROW: Final = {
     "metadata": {"request_id": "req_5f1c", "address": "192.0.2.7", "user_agent": "curl/8"},
     "hash": "9f" * 32,
 }
+SCOPED: Final[Json] = {
+    "org_id": {**TEXT, "minLength": 1, "description": "The organisation whose log it is; or `project_id`."},
+    "project_id": {**TEXT, "minLength": 1, "description": "A project of the region that answers."},
+}
+ONE_SCOPE: Final[Json] = {"oneOf": [{"required": ["org_id"]}, {"required": ["project_id"]}]}
+"""The same of a body: its properties, and that it has one of them."""
 _TOLD: Final[Json] = {"type": ["object", "null"]}
 
 AREA: Final = Area(
@@ -49,7 +56,7 @@ AREA: Final = Area(
                     {"ok": True, "rows": [_ROW], "next_cursor": "42"},
                 ),
                 query=(
-                    *_SCOPE,
+                    *SCOPE,
                     "actor_id",
                     "action",
                     "resource_type",
@@ -68,7 +75,7 @@ AREA: Final = Area(
                 "getAuditRow",
                 "Read one row",
                 Body(ok(row=ref("AuditRow")), {"ok": True, "row": _ROW}),
-                query=_SCOPE,
+                query=SCOPE,
                 security=ANY_TOKEN,
             ),
         },

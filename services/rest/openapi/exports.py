@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.rest.openapi.area import MANAGED, OPEN, Area, Body, operation, path
+from services.rest.openapi.audit import ONE_SCOPE, SCOPE, SCOPED
 from services.rest.openapi.shapes import (
     AT,
     MOMENT,
@@ -26,7 +27,7 @@ _TAG: Final = "Audit exports"
 _CSV: Final = '"seq","id","at","actor_id"\r\n"42","aud_1","2026-05-09T14:32:01.482Z","usr_1"\r\n'
 _AT: Final = "/api/v1/audit/exports"
 _ID: Final = "exp_4Zx8Kq1LmN0pQrStUvWx"
-_WHO: Final = "Admins, on the Pro plan and above"
+_WHO: Final = "Admins of the organisation, or of the project, on the Pro plan and above"
 _EXPORT: Final = {
     "id": _ID,
     "state": "pending",
@@ -50,6 +51,14 @@ _LINK: Final = (
     f"https://eu-west-1.example.com{_AT}/{_ID}/download?org_id={ORG_ID}"
     f"&user=usr_9aBcDeFgHiJkLmNoPqRs&expires=1778338023120&signature={'0f' * 32}"
 )
+_LINKED: Final = {
+    "org_id": False,
+    "project_id": False,
+    "user": True,
+    "expires": True,
+    "signature": True,
+}
+"""What a link says, and whether any does: it has the one or the other scope."""
 _SCHEMAS: Final[Json] = {
     "AuditExport": an_object(
         {
@@ -84,10 +93,13 @@ def _download() -> Json:
         None,
         security=OPEN,
         errors=(403, 404, 503),
-        query=("link_org_id", "link_user", "link_expires", "link_signature"),
+        query=("link_org_id", "link_project_id", "link_user", "link_expires", "link_signature"),
     )
     answer: Json = written["responses"]["200"]
-    answer["description"] = "CSV (RFC 4180) in UTF-8, every cell quoted; an apostrophe is before formulas."
+    answer["description"] = (
+        "CSV (RFC 4180) in UTF-8, every cell quoted; an apostrophe is before formulas. Of a project's log it "
+        "has ids of actors, and no e-mails."
+    )
     answer["content"] = {"text/csv": {"schema": TEXT, "example": _CSV}}
     return written
 
@@ -114,7 +126,7 @@ AREA: Final = Area(
                 "listExports",
                 f"List the exports of the audit log, newest first. {_WHO}",
                 Body(ok(exports=list_of(ref("AuditExport"))), {"ok": True, "exports": [_READY]}),
-                query=("org_id",),
+                query=SCOPE,
             ),
             "post": operation(
                 _TAG,
@@ -125,12 +137,13 @@ AREA: Final = Area(
                 body=Body(
                     an_object(
                         {
-                            "org_id": {**TEXT, "minLength": 1},
+                            **SCOPED,
                             "since": _moment("Not before this time; absent: from the first row."),
                             "until": _moment("Before this time; absent, or in the future: up to now."),
                         },
-                        optional=("since", "until"),
-                    ),
+                        optional=(*SCOPED, "since", "until"),
+                    )
+                    | ONE_SCOPE,
                     {"org_id": ORG_ID, "since": "2026-01-01T00:00:00Z"},
                 ),
                 errors=(*MANAGED, 409),
@@ -144,17 +157,17 @@ AREA: Final = Area(
                 "getExport",
                 f"Read an export, with a link to its file where it is ready. {_WHO}",
                 _one(_READY, _LINK),
-                query=("org_id",),
+                query=SCOPE,
             ),
         },
         f"{_AT}/{{export_id}}/download": {"parameters": path("export_id"), "get": _download()},
     },
     schemas=_SCHEMAS,
     parameters={
-        "path_export_id": in_path("export_id", "An export of the organisation."),
+        "path_export_id": in_path("export_id", "An export of the organisation's or of the project's log."),
         **{
-            f"link_{name}": in_query(name, "From the download_url.", TEXT, required=True)
-            for name in ("org_id", "user", "expires", "signature")
+            f"link_{name}": in_query(name, "From the download_url.", TEXT, required=needed)
+            for name, needed in _LINKED.items()
         },
     },
 )

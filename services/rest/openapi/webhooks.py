@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.rest.openapi.area import DONE, MANAGED, Area, Body, operation, path
+from services.rest.openapi.audit import ONE_SCOPE, SCOPE, SCOPED
 from services.rest.openapi.shapes import (
     AT,
     MOMENT,
@@ -24,6 +25,7 @@ from services.rest.openapi.shapes import (
 _TAG: Final = "Audit webhooks"
 _AT: Final = "/api/v1/audit/webhooks"
 _ONE: Final = f"{_AT}/{{webhook_id}}"
+_WHO: Final = "Owners, and the Admins of a project"
 _ID: Final = "whk_4Zx8Kq1LmN0pQrStUvWx"
 _DELIVERY: Final = "dlv_4Zx8Kq1LmN0pQrStUvWx_42"
 _HOOK: Final = "https://hooks.example.com/sankofa"
@@ -95,14 +97,14 @@ AREA: Final = Area(
             "get": operation(
                 _TAG,
                 "listWebhooks",
-                "List the addresses that the audit log is sent to. Owners",
+                f"List the addresses that the audit log is sent to. {_WHO}",
                 Body(ok(webhooks=list_of(ref("Webhook"))), {"ok": True, "webhooks": [_WEBHOOK]}),
-                query=("org_id",),
+                query=SCOPE,
             ),
             "post": operation(
                 _TAG,
                 "createWebhook",
-                "Send the audit log to an address, from now on: each row as JSON, signed. Owners",
+                f"Send the audit log to an address, from now on: each row as JSON, signed. {_WHO}",
                 Body(
                     ok(webhook=ref("Webhook"), secret=TEXT),
                     {
@@ -113,7 +115,7 @@ AREA: Final = Area(
                 ),
                 status=201,
                 body=Body(
-                    an_object({"org_id": {**TEXT, "minLength": 1}, "url": _URL}),
+                    an_object({**SCOPED, "url": _URL}, optional=tuple(SCOPED)) | ONE_SCOPE,
                     {"org_id": ORG_ID, "url": _HOOK},
                 ),
                 errors=(*MANAGED, 409),
@@ -122,20 +124,20 @@ AREA: Final = Area(
         },
         _ONE: {
             "parameters": path("webhook_id"),
-            "get": operation(_TAG, "getWebhook", "Read a webhook. Owners", _one(), query=("org_id",)),
+            "get": operation(_TAG, "getWebhook", f"Read a webhook. {_WHO}", _one(), query=SCOPE),
             "patch": operation(
                 _TAG,
                 "changeWebhook",
-                "Change its address, pause it, let it go on. Owners",
+                f"Change its address, pause it, let it go on. {_WHO}",
                 _one(state="paused"),
                 body=Body(
                     an_object({"url": _URL, "state": _STATE}, optional=("url", "state")),
                     {"state": "paused"},
                 ),
-                query=("org_id",),
+                query=SCOPE,
             ),
             "delete": operation(
-                _TAG, "deleteWebhook", "End it, with its dead letters. Owners", DONE, query=("org_id",)
+                _TAG, "deleteWebhook", f"End it, with its dead letters. {_WHO}", DONE, query=SCOPE
             ),
         },
         f"{_ONE}/test": {
@@ -143,7 +145,7 @@ AREA: Final = Area(
             "post": operation(
                 _TAG,
                 "testWebhook",
-                "Send it a signed request without a row, and see what comes back. Owners",
+                f"Send it a signed request without a row, and see what comes back. {_WHO}",
                 Body(
                     ok(
                         delivered={"type": "boolean"},
@@ -152,7 +154,7 @@ AREA: Final = Area(
                     ),
                     {"ok": True, "delivered": True, "status": 204, "error": None},
                 ),
-                query=("org_id",),
+                query=SCOPE,
             ),
         },
         f"{_ONE}/dead-letters": {
@@ -160,12 +162,12 @@ AREA: Final = Area(
             "get": operation(
                 _TAG,
                 "listDeadLetters",
-                "List rows that were given up, oldest first. Owners",
+                f"List rows that were given up, oldest first. {_WHO}",
                 Body(
                     ok(dead_letters=list_of(ref("DeadLetter")), next_cursor=OPTIONAL_TEXT),
                     {"ok": True, "dead_letters": [_LETTER], "next_cursor": None},
                 ),
-                query=("org_id", "limit", "cursor"),
+                query=(*SCOPE, "limit", "cursor"),
             ),
         },
         f"{_ONE}/replay": {
@@ -173,7 +175,7 @@ AREA: Final = Area(
             "post": operation(
                 _TAG,
                 "replayDeadLetters",
-                "Send rows that were given up again, with the same delivery ids. Owners",
+                f"Send rows that were given up again, with the same delivery ids. {_WHO}",
                 Body(ok(replaying=NUMBER), {"ok": True, "replaying": 1}),
                 status=202,
                 body=Body(
@@ -189,10 +191,10 @@ AREA: Final = Area(
                     ),
                     {"delivery_ids": [_DELIVERY]},
                 ),
-                query=("org_id",),
+                query=SCOPE,
             ),
         },
     },
     schemas=_SCHEMAS,
-    parameters={"path_webhook_id": in_path("webhook_id", "A webhook of the organisation.")},
+    parameters={"path_webhook_id": in_path("webhook_id", "A webhook of the organisation or of the project.")},
 )

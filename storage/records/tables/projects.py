@@ -31,13 +31,14 @@ projects = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("retention_days", Integer, nullable=False, server_default="0"),
     Column("audit_days", Integer, nullable=False, server_default="0"),
+    Column("plan", String, nullable=False, server_default=""),
     Column("older_events_stay", Boolean, nullable=False, server_default=false()),
     Column("authorized_domains", JSON, nullable=False, server_default="[]"),
     Column("authorized_ips", JSON, nullable=False, server_default="[]"),
     CheckConstraint("state IN ('active', 'archived')", name="projects_state"),
 )
-"""`retention_days` and `audit_days` 0: not told yet. `older_events_stay`: those from before there was a
-retention carry none and keep none, until it is changed.
+"""`retention_days` and `audit_days` 0, `plan` empty: not told yet. `older_events_stay`: those from before
+there was a retention carry none and keep none, until it is changed.
 """
 
 api_keys = Table(

@@ -235,16 +235,18 @@ class WatchResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[AccessRow, _Mapping]]] = ..., complete: _Optional[bool] = ..., epoch: _Optional[int] = ..., retention: _Optional[_Iterable[_Union[RetentionRow, _Mapping]]] = ...) -> None: ...
 
 class RetentionRow(_message.Message):
-    __slots__ = ("project_id", "org_id", "days", "audit_days")
+    __slots__ = ("project_id", "org_id", "days", "audit_days", "plan")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     DAYS_FIELD_NUMBER: _ClassVar[int]
     AUDIT_DAYS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     org_id: str
     days: int
     audit_days: int
-    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., days: _Optional[int] = ..., audit_days: _Optional[int] = ...) -> None: ...
+    plan: str
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., days: _Optional[int] = ..., audit_days: _Optional[int] = ..., plan: _Optional[str] = ...) -> None: ...
 
 class AccessRow(_message.Message):
     __slots__ = ("user_id", "project_id", "org_id", "role", "home_region", "epoch")
