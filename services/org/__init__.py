@@ -154,6 +154,7 @@ async def build(
         mailer=mailer,
         forget_files=exporter.forget,
         members=members,
+        session_key=sessions.key_of,
         patience=config.assign_patience,
         reached=reached,
     )

@@ -107,6 +107,18 @@ class Cells:
                     raise
         return None
 
+    async def following(self, home: str, ask: Callable[[str], Awaitable[T]]) -> T:
+        """Asks the region where an account was, and then the one that it says the account has moved to."""
+        waits = Waits(self._timeout_s)
+        while True:
+            try:
+                return await ask(home)
+            except CrossingRefused as error:
+                if not await waits.for_(error):
+                    raise
+                if self._directory.region(error.detail) is not None:
+                    home = error.detail
+
     def count_look_up(self) -> None:
         """Whoever asks is about to learn whether an e-mail has an account. Raises RateLimited."""
         self._lookups.count(origin().address)

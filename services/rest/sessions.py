@@ -15,6 +15,7 @@ from sankofa.org.v1.session_pb2 import (
     EndSessionRequest,
     ListSessionsRequest,
     RefreshRequest,
+    RefreshResponse,
     Session,
     SignOutRequest,
 )
@@ -60,14 +61,17 @@ class Sessions:
         ]
 
     async def refresh(self, http: HttpRequest) -> Response:
-        """The next pair of tokens, from the region that the refresh token names."""
+        """The next pair of tokens, from the region that the token names, or where its account went."""
         token = (await read_json(http, Refresh)).refresh_token
         region = token.partition(".")[2].partition(".")[0]
         if self._directory.region(region) is None:
             raise Unauthenticated
-        request = RefreshRequest(region=region, refresh_token=token)
-        tokens = await self._cells.call((await self._cells.sessions(region)).Refresh, request)
+        tokens = await self._cells.following(region, lambda home: self._refreshed(home, token))
         return reply({"ok": True, "token": tokens.token, "refresh_token": tokens.refresh_token})
+
+    async def _refreshed(self, home: str, token: str) -> RefreshResponse:
+        request = RefreshRequest(region=home, refresh_token=token)
+        return await self._cells.call((await self._cells.sessions(home)).Refresh, request)
 
     async def sign_out(self, http: HttpRequest) -> Response:
         """Ends this session, or all of the account's."""

@@ -10,6 +10,14 @@ from sankofa.registry.v1.registry_pb2 import Row
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """With what the home before made a session's tokens, up to this number."""
+
+    key: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """A session. No token of it is stored, only the number of the refresh token that is to be shown next.
 
@@ -24,6 +32,8 @@ class SessionRecord:
     expires_at_ms: int
     address: str
     user_agent: str
+    carried: Carried | None = None
+    """Of one that came here with its account."""
 
 
 class SessionRecords(Protocol):
@@ -37,6 +47,12 @@ class SessionRecords(Protocol):
 
     async def find(self, session_id: str) -> SessionRecord | None:
         """A session that has not been ended; it may have expired."""
+
+    async def moved_to(self, session_id: str) -> str | None:
+        """The region that a session went to with its account, and that has taken it."""
+
+    async def at_home(self, user_id: str) -> bool:
+        """Whether the account is here."""
 
     async def advance(self, session: SessionRecord, number: int) -> bool:
         """Writes a session whose token of this number was used; False where another use came before."""

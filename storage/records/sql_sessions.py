@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sankofa.registry.v1.registry_pb2 import Row, SessionEnd
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
-from storage.records.sessions import SessionRecord
-from storage.records.tables import account_departures, accounts, outbox, sessions
+from storage.records.sessions import Carried, SessionRecord
+from storage.records.tables import account_departures, accounts, fences, moved_sessions, outbox, sessions
 from storage.registry.rules import key_of
 
 _GOING_ON = sessions.c.forget_after.is_(None)
@@ -45,6 +45,19 @@ class SqlSessionRecords:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _session(row)
+
+    async def moved_to(self, session_id: str) -> str | None:
+        """As SessionRecords says."""
+        query = select(moved_sessions.c.to_region).where(moved_sessions.c.session_id == session_id)
+        async with self._database.read() as connection:
+            region: str | None = await connection.scalar(query)
+        return region
+
+    async def at_home(self, user_id: str) -> bool:
+        """As SessionRecords says."""
+        query = select(accounts.c.user_id).where(accounts.c.user_id == user_id)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is not None
 
     async def advance(self, session: SessionRecord, number: int) -> bool:
         """As SessionRecords says."""
@@ -86,9 +99,10 @@ class SqlSessionRecords:
             return [self._row(row.session_id, row.forget_after) for row in found]
 
     async def _end(self, connection: AsyncConnection, these: Any, forget_after_ms: int) -> list[Row]:
-        # What is kept of an ended session is its id: no address, no agent.
+        # What is kept of an ended session is its id, wherever its account goes: no person, address, agent.
         ended = update(sessions).where(these, _GOING_ON).returning(sessions.c.session_id)
-        values = {"forget_after": forget_after_ms, "address": "", "user_agent": ""}
+        nobody = {"user_id": "", "address": "", "user_agent": "", "carried_key": None, "carried_number": None}
+        values = {"forget_after": forget_after_ms} | nobody
         found = await connection.scalars(ended.values(values))
         rows = [self._row(session_id, forget_after_ms) for session_id in found]
         await enqueue(connection, rows)
@@ -96,7 +110,10 @@ class SqlSessionRecords:
 
     async def _forget(self, connection: AsyncConnection, now_ms: int) -> None:
         """Removes what has expired, and ended sessions of which no token can be valid any more."""
-        over = or_(sessions.c.forget_after < now_ms, _GOING_ON & (sessions.c.expires_at < now_ms))
+        await connection.execute(delete(moved_sessions).where(moved_sessions.c.expires_at < now_ms))
+        leaving = sessions.c.user_id.in_(select(fences.c.subject))
+        expired = _GOING_ON & (sessions.c.expires_at < now_ms) & ~leaving
+        over = or_(sessions.c.forget_after < now_ms, expired)
         gone = await connection.scalars(delete(sessions).where(over).returning(sessions.c.session_id))
         names = [msgspec.msgpack.encode(key_of(self._row(session_id, now_ms))) for session_id in gone]
         if names:
@@ -117,8 +134,12 @@ def _session(row: Found[Any]) -> SessionRecord:
         row.expires_at,
         row.address,
         row.user_agent,
+        None if row.carried_key is None else Carried(row.carried_key, row.carried_number),
     )
 
 
 def _values(session: SessionRecord) -> dict[str, object]:
-    return {name.removesuffix("_ms"): value for name, value in asdict(session).items()}
+    """But for what was carried, which is written once."""
+    values = {name.removesuffix("_ms"): value for name, value in asdict(session).items()}
+    del values["carried"]
+    return values

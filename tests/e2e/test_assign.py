@@ -59,6 +59,7 @@ class Team:
     guests: str = field(default_factory=new_marker)
     org_id: str = ""
     token: str = ""
+    refresh_token: str = ""
     members: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
 
@@ -72,6 +73,7 @@ class Team:
         person = {"email": self.email, "password": PASSWORD, "org_name": f"Org {self.marker}"}
         signed = await self.ask("POST", "auth/signup", {**person, "primary_region": EU})
         self.token, self.org_id = signed["token"], signed["orgs"][0]["id"]
+        self.refresh_token = signed["refresh_token"]
         assert await run_set(self.mesh.data_dir, self.org_id, "enterprise") == 0
         await self.ask("POST", "projects", {"org_id": self.org_id, "name": "Shop", "region": AF})
         for number in range(MEMBERS + GUESTS):
@@ -198,12 +200,16 @@ async def test_nothing_is_lost_and_reads_go_on_while_an_organisation_moves(mesh:
         login = {"email": team.email, "password": PASSWORD}
         again = await team.ask("POST", "auth/login", login, open=True)
         regions = await team.ask("GET", "admin/regions")
+        body = {"refresh_token": team.refresh_token}
+        team.token = (await team.ask("POST", "auth/refresh", body, open=True))["token"]
+        signed_in = (await team.ask("GET", "auth/sessions"))["sessions"]
     assert_nothing_lost(report, roles, rows)
     assert set(report.statuses["read"]) == {200}, report.faults
     assert set(report.statuses["log-in"]) <= {200, 503} and report.statuses["log-in"][200] > 0, report.faults
     assert moved["primary_region"] == US and moved["assignment"]["accounts"] > MEMBERS
     assert regions["ok"], "by the token of before"
     assert again["user"]["home_region"] == US
+    assert [each["current"] for each in signed_in].count(True) == 1, "the session of before goes on there"
     assert await held(mesh, US, team.marker)
     for region in (EU, AF, "ap-southeast-1"):
         assert await held(mesh, region, team.marker) == [], f"something of it is in {region}"

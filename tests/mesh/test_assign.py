@@ -10,6 +10,7 @@ import pytest
 
 from mesh.client import GuardedChannel
 from mesh.context import act_as
+from mesh.errors import CrossingRefused
 from mesh.grants import make_grant
 from mesh.identity import Identity
 from mesh.signing import RowSigner
@@ -17,13 +18,14 @@ from sankofa.ingest.v1 import project_pb2 as projects_pb
 from sankofa.org.v1 import export_pb2 as exports_pb
 from sankofa.org.v1 import member_pb2 as members_pb
 from sankofa.org.v1 import org_pb2 as org_pb
+from sankofa.org.v1 import session_pb2 as sessions_pb
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub, TransferServiceStub
 from sankofa.residency.v1.environment_pb2 import Environment
 from services.org.config import OrgConfig
-from tests.support.cells import HINTS, PASSWORD, Cells, Owner, reason_of, until
+from tests.support.cells import HINTS, PASSWORD, Cells, Owner, bearer, reason_of, until
 from tests.support.nodes import AF, EU, US
 from tests.support.roles import put_member
 from tests.support.rows import operation
@@ -119,6 +121,46 @@ async def test_the_old_region_has_nothing_and_says_where_to_ask(cells: Cells) ->
     assert await reason_of(cells.of[EU].orgs().ListProjects(listing, metadata=owner.metadata)) == "ORG_MOVED"
     found = await cells.registry.store.find_login_hint(HINTS.hint(EMAIL))
     assert found is not None and found[0].row.region == US
+
+
+async def refresh(cells: Cells, region: str, token: str) -> sessions_pb.RefreshResponse:
+    request = sessions_pb.RefreshRequest(region=region, refresh_token=token)
+    answer: sessions_pb.RefreshResponse = await cells.of[region].sessions().Refresh(request)
+    return answer
+
+
+async def test_who_is_signed_in_stays_signed_in_wherever_their_account_goes(cells: Cells) -> None:
+    owner = await cells.sign_up(EU)
+    token = (await refresh(cells, EU, (await log_in(cells, EU)).refresh_token)).refresh_token
+    ended = await log_in(cells, EU)
+    await cells.of[EU].sessions().SignOut(sessions_pb.SignOutRequest(region=EU), metadata=bearer(ended.token))
+    await assign(cells, owner, US)
+    await done(cells, owner)
+    with pytest.raises(CrossingRefused) as refused:
+        await refresh(cells, EU, token)
+    assert refused.value.detail == US, "it says where to ask"
+    listing = sessions_pb.ListSessionsRequest(region=EU)
+    asked = cells.of[EU].sessions().ListSessions(listing, metadata=owner.metadata)
+    assert await reason_of(asked) == "INVALID_TOKEN", "for its sessions a token of the new home is needed"
+    forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+    assert await reason_of(refresh(cells, US, forged)) == "INVALID_TOKEN"
+    assert await reason_of(refresh(cells, US, ended.refresh_token)) == "INVALID_TOKEN"
+    first = await refresh(cells, US, token)
+    again = await refresh(cells, US, token)
+    assert again.refresh_token == first.refresh_token, "the answer may have been lost"
+    second = await refresh(cells, US, first.refresh_token)
+    sessions = (
+        await cells.of[US]
+        .sessions()
+        .ListSessions(sessions_pb.ListSessionsRequest(region=US), metadata=bearer(second.token))
+    )
+    assert len(sessions.sessions) == 2 and [each.current for each in sessions.sessions].count(True) == 1
+    await assign(cells, Owner(second.token, owner.user_id, owner.org_id, US), EU, at=US)
+    await done(cells, Owner(second.token, owner.user_id, owner.org_id, US), EU)
+    third = await refresh(cells, EU, second.refresh_token)
+    assert third.refresh_token.split(".")[1] == EU
+    assert await reason_of(refresh(cells, EU, token)) == "INVALID_TOKEN", "the key of before opens it no more"
+    assert (await refresh(cells, EU, third.refresh_token)).token
 
 
 async def test_an_account_stays_with_its_other_organisation_until_that_membership_ends(cells: Cells) -> None:

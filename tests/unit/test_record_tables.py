@@ -18,7 +18,6 @@ STAYS = {
     "account_orgs": "where its owner may be a member is the account's",
     "sso_identities": "whom a provider knows is the organisation's",
     "sso_sign_ins": "a sign-in between two visits of a browser: over in 10 minutes, begun anew elsewhere",
-    "sessions": "they end with the account's move: their refresh tokens name the region",
     "departures": "how a region remembers what has left it: ids and times",
     "arrivals": "how a region remembers what has come to it: ids and times",
 }

@@ -92,11 +92,19 @@ class Sessions:
         """The successor of a refresh token, once.
 
         Shown again within GRACE while its successor is not used, the same successor: the answer was lost.
-        Any other reuse ends the session: two hold what one should. Raises Unauthenticated(SESSION_ENDED).
+        Any other reuse ends the session: two hold what one should. Raises Unauthenticated(SESSION_ENDED), and
+        CrossingRefused(ACCOUNT_MOVED): its detail is the region to ask, as soon as that has the account.
         """
         shown = self._refresh_tokens.read(token)
         now, where = self._clock_ms(), origin()
         session = await self._records.find(shown.session_id)
+        if session is None:
+            await self._follow(shown.session_id)
+        key = self.key_of(shown.session_id)
+        if session is not None and session.carried is not None and shown.number <= session.carried.number:
+            key = session.carried.key
+        if not shown.made_with(key):
+            raise Unauthenticated
         if session is None or session.expires_at_ms <= now:
             raise _ended()
         if shown.number == session.generation:
@@ -117,15 +125,19 @@ class Sessions:
         await self._end([shown.session_id])
         raise _ended()
 
+    def key_of(self, session_id: str) -> bytes:
+        """With what this region makes a session's refresh tokens: what goes along where its account moves."""
+        return self._refresh_tokens.key_of(session_id)
+
     async def sign_out(self, token: str | None, *, everywhere: bool) -> None:
         """Ends the caller's session, or every one of the account."""
-        caller = self.caller(token)
+        caller = await self._at_home(token)
         going_on = await self._records.of(caller.user_id, self._clock_ms()) if everywhere else ()
         await self._end({caller.session_id, *(session.session_id for session in going_on)})
 
     async def list(self, token: str | None) -> tuple[Caller, Sequence[SessionRecord]]:
         """The caller, and the account's sessions that are going on."""
-        caller = self.caller(token)
+        caller = await self._at_home(token)
         return caller, await self._records.of(caller.user_id, self._clock_ms())
 
     async def end(self, token: str | None, session_id: str) -> None:
@@ -153,6 +165,19 @@ class Sessions:
         if claims.issuer_region != self._region:
             raise Unauthenticated
         return Caller(claims.subject, str(claims.extra.get("sid", "")))
+
+    async def _at_home(self, token: str | None) -> Caller:
+        """As `caller`. Raises Unauthenticated where the account has moved, too: a refresh helps."""
+        caller = self.caller(token)
+        if not await self._records.at_home(caller.user_id):
+            raise Unauthenticated
+        return caller
+
+    async def _follow(self, session_id: str) -> None:
+        """Raises CrossingRefused(ACCOUNT_MOVED) for a session that another region has by now."""
+        region = await self._records.moved_to(session_id)
+        if region is not None:
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED, detail=region)
 
     async def _end(self, session_ids: Sequence[str] | set[str]) -> None:
         if session_ids:

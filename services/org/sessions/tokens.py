@@ -1,13 +1,16 @@
 """The tokens of a session; refresh tokens are `rt.<region>.<session>.<number>.<secret>`.
 
-The last part is a MAC of the rest under a secret of the region, so that nothing of it is stored, a forged one
-is told from a used one, and a lost answer can be given again. The region stands in it for the shim to read.
+The last part is a MAC of the rest under a key of the session, derived from a secret of the region: so that
+nothing of it is stored, a forged one is told from a used one, and a lost answer can be given again. The
+region stands in it for the shim to read. Where an account moves, the keys of its sessions go along, and open
+nothing but the tokens that their holders have by then: the new home makes the next one with a key of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -19,6 +22,7 @@ from mesh.tokens import TokenKey
 
 _KIND = "rt"
 LONGEST = 300
+_FORM = re.compile(_KIND + r"\.[a-z0-9-]+\.(?P<session>\w+)\.(?P<number>[0-9]{1,18})", re.ASCII).fullmatch
 _SECRET_BYTES = 32
 
 
@@ -32,10 +36,16 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a genuine refresh token says: its session, and which of its tokens it is, from 0."""
+    """What a refresh token says: its session, and which of its tokens it is, from 0. It may be forged."""
 
     session_id: str
     number: int
+    said: str
+    mac: str
+
+    def made_with(self, key: bytes) -> bool:
+        """Whether it is genuine, if that is the session's key; in constant time."""
+        return hmac.compare_digest(self.mac, _mac(key, self.said))
 
 
 def new_secret(token_key: TokenKey | None) -> bytes:
@@ -60,19 +70,21 @@ class RefreshTokens:
     def make(self, session_id: str, number: int) -> str:
         """The token of this number of a session."""
         said = f"{_KIND}.{self._region}.{session_id}.{number}"
-        return f"{said}.{self._secret(said)}"
+        return f"{said}.{_mac(self.key_of(session_id), said)}"
+
+    def key_of(self, session_id: str) -> bytes:
+        """What this region makes a session's tokens with."""
+        return hmac.digest(self._key, session_id.encode(), "sha256")
 
     def read(self, token: str) -> Shown:
-        """Raises Unauthenticated for what this region never made."""
-        said, _, secret = token.rpartition(".")
-        genuine = (
-            len(token) <= LONGEST and token.isascii() and hmac.compare_digest(secret, self._secret(said))
-        )
-        if not genuine:
+        """Raises Unauthenticated for what is no such token."""
+        said, _, mac = token.rpartition(".")
+        form = _FORM(said) if len(token) <= LONGEST and mac.isascii() else None
+        if form is None:
             raise Unauthenticated
-        _, _, session_id, number = said.split(".")
-        return Shown(session_id, int(number))
+        return Shown(form["session"], int(form["number"]), said, mac)
 
-    def _secret(self, said: str) -> str:
-        digest = hmac.digest(self._key, said.encode(), "sha256")
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+def _mac(key: bytes, said: str) -> str:
+    digest = hmac.digest(key, said.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

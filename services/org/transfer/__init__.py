@@ -54,6 +54,7 @@ def build_transfer(
     mailer: Mailer,
     forget_files: Callable[[], Awaitable[int]],
     members: MemberRecords,
+    session_key: Callable[[str], bytes],
     patience: timedelta,
     reached: Reached = nothing,
 ) -> list[Service]:
@@ -71,6 +72,7 @@ def build_transfer(
         mailer=mailer,
         forget_files=forget_files,
         pointers=Pointers(node=node, directory=directory, accounts=moves.accounts, members=members),
+        session_key=session_key,
         patience=patience,
         reached=reached,
     )

@@ -58,6 +58,7 @@ class Mover:
         mailer: Mailer,
         forget_files: Callable[[], Awaitable[int]],
         pointers: Pointers,
+        session_key: Callable[[str], bytes],
         patience: timedelta,
         reached: Reached,
         clock_ms: Callable[[], int] = wall_ms,
@@ -72,6 +73,7 @@ class Mover:
         self._mailer = mailer
         self._forget_files = forget_files
         self._pointers = pointers
+        self._session_key = session_key
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._reached = reached
         self._clock_ms = clock_ms
@@ -226,7 +228,9 @@ class Mover:
             hint = self._hints.hint(leaving.email)
             told = self._word(departure.to_region, leaving.epoch, login_hint=hint)
             org_id, operation_id = departure.org_id, departure.operation_id
-            word = await self._accounts.hand_over(leaving, org_id, operation_id, hint, told)
+            word = await self._accounts.hand_over(
+                leaving, org_id, operation_id, hint, told, self._session_key
+            )
             if word is None:
                 continue
             self._reached("account handed over")

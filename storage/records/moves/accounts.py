@@ -27,6 +27,7 @@ from storage.records.tables import (
     accounts,
     departures,
     members,
+    moved_sessions,
     sessions,
 )
 
@@ -89,11 +90,18 @@ class Accounts:
             await connection.execute(delete(account_orgs).where(*these))
 
     async def hand_over(
-        self, leaving: Leaving, org_id: str, operation_id: str, hint: str, word: Handover
+        self,
+        leaving: Leaving,
+        org_id: str,
+        operation_id: str,
+        hint: str,
+        word: Handover,
+        session_key: Callable[[str], bytes],
     ) -> Handover | None:
         """Gives the account away: there is no way back. A repeat answers the word that was given first.
 
-        None where its owner has got something to do with another organisation in the meantime: it stays.
+        `session_key`: with what this region makes the tokens of a session, by its id. None where its owner
+        has got something to do with another organisation in the meantime: it stays.
         """
         async with self._database.write() as connection:
             this = account_departures.c.account_id == leaving.user_id
@@ -104,11 +112,11 @@ class Accounts:
             if await connection.scalar(mine.where(_elsewhere(org_id))) is not None:
                 return None
             await fences.fence(connection, ACCOUNT, leaving.user_id, word.to_region, hint)
+            await fences.let_erase(connection, leaving.user_id, erasing=True)
+            await _pack_sessions(connection, leaving.user_id, word.to_region, session_key)
+            await fences.let_erase(connection, leaving.user_id, erasing=False)
             await fences.mark_moved(connection, leaving.user_id)
             await forget_hint(connection, hint)
-            # Their refresh tokens name this region. Access tokens live on for their minutes.
-            going_on = sessions.c.forget_after.is_(None)
-            await connection.execute(delete(sessions).where(sessions.c.user_id == leaving.user_id, going_on))
             raw = word.SerializeToString(deterministic=True)
             values = {"account_id": leaving.user_id, "operation_id": operation_id, "word": raw}
             await connection.execute(insert(account_departures).values(values))
@@ -148,6 +156,8 @@ class Accounts:
                 await fences.unfence(connection, user_id)
                 await store(connection, ACCOUNT, user_id, msgspec.msgpack.decode(raw, type=list[bytes]))
                 await _require_theirs(connection, user_id, word, hint_of)
+                came = select(sessions.c.session_id).where(sessions.c.user_id == user_id)
+                await connection.execute(delete(moved_sessions).where(moved_sessions.c.session_id.in_(came)))
                 kept = {"epoch": word.epoch, "word": word.SerializeToString(deterministic=True)}
                 await connection.execute(insert(account_handovers).values(user_id=user_id, **kept))
                 mine = members.c.user_id == user_id
@@ -174,6 +184,21 @@ def _elsewhere(org_id: str) -> ColumnElement[bool]:
         if "org_id" in table.columns:
             found.append(exists().where(table.c.user_id == accounts.c.user_id, table.c.org_id != org_id))
     return or_(*found)
+
+
+async def _pack_sessions(
+    connection: AsyncConnection, user_id: str, to_region: str, key_of: Callable[[str], bytes]
+) -> None:
+    """Each has with it what its holder's token was made with; who shows that here is told where it is."""
+    found = await connection.execute(select(sessions).where(sessions.c.user_id == user_id))
+    for row in found.all():
+        this = sessions.c.session_id == row.session_id
+        if row.carried_key is None or row.generation > row.carried_number:
+            values = {"carried_key": key_of(row.session_id), "carried_number": row.generation}
+            await connection.execute(update(sessions).where(this).values(values))
+        await connection.execute(delete(moved_sessions).where(moved_sessions.c.session_id == row.session_id))
+        went = {"session_id": row.session_id, "to_region": to_region, "expires_at": row.expires_at}
+        await connection.execute(insert(moved_sessions).values(went))
 
 
 async def _require_theirs(

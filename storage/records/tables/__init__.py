@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from storage.records.tables.accounts import account_orgs, accounts, sessions
+from storage.records.tables.accounts import account_orgs, accounts, moved_sessions, sessions
 from storage.records.tables.audit import (
     audit_mirrors,
     org_audit,
@@ -69,7 +69,7 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
-ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers, account_orgs)
+ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers, account_orgs, sessions)
 """The same for an account."""
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "invitations",
     "members",
     "metadata",
+    "moved_sessions",
     "org_audit",
     "org_audit_heads",
     "org_handovers",

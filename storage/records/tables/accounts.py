@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
 
 from storage.records.tables.base import metadata
 
@@ -37,10 +37,23 @@ sessions = Table(
     Column("address", String, nullable=False),
     Column("user_agent", String, nullable=False),
     Column("forget_after", BigInteger),
+    Column("carried_key", LargeBinary),
+    Column("carried_number", BigInteger),
     Index("sessions_by_user", "user_id"),
     Index("sessions_by_end", "forget_after"),
     Index("sessions_by_expiry", "expires_at"),
 )
 """`generation` numbers the refresh token that is to be shown next. `forget_after` is set when a session ends:
-from then on no token of it can be valid. An account that moves to another region leaves its sessions behind.
+from then on no token of it can be valid, and it is nobody's: what goes with an account are those that go on.
+`carried_key` is what the home before made its tokens with, up to `carried_number`.
 """
+
+moved_sessions = Table(
+    "moved_sessions",
+    metadata,
+    Column("session_id", String, primary_key=True),
+    Column("to_region", String, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("moved_sessions_by_expiry", "expires_at"),
+)
+"""Where sessions went, for who shows a token that names this region; until the last of these has expired."""
