@@ -28,6 +28,7 @@ from services.org.accounts.introductions import LIFETIME as INTRODUCED
 from services.org.accounts.introductions import AccountServicer, Introductions
 from services.org.audit import build_audit
 from services.org.callers import Callers
+from services.org.claims import Claims
 from services.org.config import OrgConfig
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.exports import build_exporter, build_exports
@@ -98,7 +99,7 @@ async def build(
     tokens = TokenSigner(region=node.region, records=keys, longest=longest)
     callers = Callers(region=node.region, records=records, directory=directory)
     changes = ChangeSignal()
-    throttle = LoginThrottle()
+    throttle, claims = LoginThrottle(), Claims()
     sessions = Sessions(
         region=node.region,
         records=session_records,
@@ -155,6 +156,7 @@ async def build(
         forget_files=exporter.forget,
         members=members,
         session_key=sessions.key_of,
+        claims=claims,
         patience=config.assign_patience,
         reached=reached,
     )
@@ -169,6 +171,7 @@ async def build(
         hints=hints,
         passwords=passwords,
         changes=changes,
+        claims=claims,
         mailer=mailer,
     )
     introductions = Introductions(region=node.region, records=records, directory=directory, tokens=tokens)

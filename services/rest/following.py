@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -29,8 +30,8 @@ PrimaryOf = Callable[[str], Awaitable[GuardedChannel]]
 class Waits:
     """How long one call is made again. It asks less and less often: who knows may count the questions."""
 
-    def __init__(self, timeout_s: float) -> None:
-        self._clock_s = asyncio.get_running_loop().time
+    def __init__(self, timeout_s: float, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
         self._began_s = self._clock_s()
         self._timeout_s = timeout_s
         self._poll_s = FIRST_POLL_S

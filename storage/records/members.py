@@ -106,6 +106,9 @@ class MemberRecords(Protocol):
     async def invited(self, org_id: str, secret_hash: bytes, now_ms: int) -> Invitation:
         """The invitation that a secret opens. Raises NotFound(INVITATION_NOT_FOUND)."""
 
+    async def require_open(self, org_id: str) -> None:
+        """Raises Unavailable(ORG_MOVING) or CrossingRefused(ORG_MOVED) where it can't be changed."""
+
     async def accept(self, org_id: str, secret_hash: bytes, joining: Joining) -> Membership:
         """Uses a secret up. Raises NotFound, Conflict (ALREADY_MEMBER, EMAIL_TAKEN)."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
-from mesh.errors import Conflict, Forbidden, NotFound
+from mesh.errors import Conflict, CrossingRefused, Forbidden, NotFound, Unavailable
 from mesh.hints import normalise
 from mesh.permissions import org_role_name, project_role_name
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
@@ -25,7 +25,15 @@ from storage.records.rows import hint_row
 from storage.records.sql_access import refresh
 from storage.records.sql_orgs import insert_account, membership_of, point_at
 from storage.records.sql_project_roles import project_members, project_role, put_project_role
-from storage.records.tables import access_feed, members, org_projects, orgs, project_roles, team_members
+from storage.records.tables import (
+    access_feed,
+    fences,
+    members,
+    org_projects,
+    orgs,
+    project_roles,
+    team_members,
+)
 
 _IN_ORDER = (members.c.joined_at, members.c.user_id)
 OWNER = OrgRole.ORG_ROLE_OWNER
@@ -84,6 +92,15 @@ class SqlMemberRecords:
         """As MemberRecords says."""
         async with self._database.read() as connection:
             return await sql_invitations.opened(connection, org_id, secret_hash, now_ms)
+
+    async def require_open(self, org_id: str) -> None:
+        """As MemberRecords says."""
+        async with self._database.read() as connection:
+            moved = await connection.scalar(select(fences.c.moved).where(fences.c.subject == org_id))
+        if moved:
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ORG_MOVED)
+        if moved is not None:
+            raise Unavailable(ErrorReason.ERROR_REASON_ORG_MOVING)
 
     async def accept(self, org_id: str, secret_hash: bytes, joining: Joining) -> Membership:
         """As MemberRecords says."""

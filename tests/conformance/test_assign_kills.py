@@ -15,7 +15,7 @@ from tests.support.mortals import Mortals, mortals
 from tests.support.nodes import EU, US
 from tests.support.postgres import Postgres, running_postgres
 
-pytestmark = [pytest.mark.disk, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.disk, pytest.mark.network, pytest.mark.timeout(600)]
 
 EMAIL = "ada@example.org"
 AT_THE_SOURCE = (

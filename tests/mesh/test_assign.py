@@ -26,6 +26,7 @@ from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub, TransferServ
 from sankofa.residency.v1.environment_pb2 import Environment
 from services.org.config import OrgConfig
 from tests.support.cells import HINTS, PASSWORD, Cells, Owner, bearer, reason_of, until
+from tests.support.mails import code_for
 from tests.support.nodes import AF, EU, US
 from tests.support.roles import put_member
 from tests.support.rows import operation
@@ -200,6 +201,30 @@ async def test_an_invitation_that_may_be_accepted_holds_an_account_back_one_that
     await done(cells, owner, EU)
     await assign(cells, owner, US)
     assert (await done(cells, owner)).accounts == 1
+
+
+async def test_a_new_account_that_comes_too_late_is_made_where_its_organisation_goes(cells: Cells) -> None:
+    owner = await cells.sign_up(EU)
+    invite = members_pb.InviteRequest(
+        org_id=owner.org_id, email="bob@example.org", role=OrgRole.ORG_ROLE_MEMBER
+    )
+    await MemberServiceStub(cells.of[EU].channel()).Invite(invite, metadata=owner.metadata)
+    code = code_for(cells.of[EU].folder, "bob@example.org")
+    secret = code.partition(".")[2]
+    accept = members_pb.AcceptInvitationRequest(org_id=owner.org_id, secret=secret, password=PASSWORD)
+    await cells.of[US].stop()
+    await assign(cells, owner, US)
+
+    async def fenced() -> bool:
+        return (await progress(cells, owner, EU)).step == pb.ASSIGNMENT_STEP_FENCED
+
+    await until(fenced)
+    refused = MemberServiceStub(cells.of[EU].channel()).AcceptInvitation(accept)
+    assert await reason_of(refused) == "ORG_MOVING"
+    await cells.of[US].start()
+    await done(cells, owner)
+    joined = await MemberServiceStub(cells.of[US].channel()).AcceptInvitation(accept)
+    assert joined.member.home_region == US, "nobody has claimed the e-mail for the region before"
 
 
 async def test_only_a_cell_asks_whose_accounts_may_go(cells: Cells) -> None:

@@ -19,6 +19,7 @@ from sankofa.org.v1.member_pb2_grpc import (
     add_TeamServiceServicer_to_server,
 )
 from services.org.callers import Callers
+from services.org.claims import Claims
 from services.org.core import RegistryPublisher
 from services.org.members.access_wait import AccessWait
 from services.org.members.core import Members
@@ -44,6 +45,7 @@ def build_members(
     hints: LoginHints,
     passwords: Passwords,
     changes: ChangeSignal,
+    claims: Claims,
     mailer: Mailer,
 ) -> list[Service]:
     """Wires both services; their channels to other regions close with the stack."""
@@ -59,6 +61,7 @@ def build_members(
             hints=hints,
             passwords=passwords,
             wait=wait,
+            claims=claims,
         ),
         project_roles=ProjectRoles(records=members, callers=callers, wait=wait),
     )

@@ -10,6 +10,7 @@ from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
 from mesh.tokens import INTRODUCTION, verify
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.claims import Claims
 from services.org.core import RegistryPublisher
 from services.org.members.access_wait import AccessWait
 from services.org.members.core import now_ms, secret_hash
@@ -33,6 +34,7 @@ class Joinings:
         hints: LoginHints,
         passwords: Passwords,
         wait: AccessWait,
+        claims: Claims,
         clock_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._region = region
@@ -42,6 +44,7 @@ class Joinings:
         self._hints = hints
         self._passwords = passwords
         self._wait = wait
+        self._claims = claims
         self._clock_ms = clock_ms
 
     async def accept(self, org_id: str, secret: str, *, introduction: str, password: str) -> Membership:
@@ -55,10 +58,13 @@ class Joinings:
         hashed = secret_hash(secret)
         invitation = await self._records.invited(org_id, hashed, self._clock_ms())
         if introduction:
-            joining = self._introduced(introduction, invitation)
+            member = await self._records.accept(org_id, hashed, self._introduced(introduction, invitation))
         else:
-            joining = await self._new_account(password, invitation)
-        member = await self._records.accept(org_id, hashed, joining)
+            require_password(password)
+            async with self._claims.claiming(org_id):
+                await self._records.require_open(org_id)
+                joining = await self._new_account(password, invitation)
+                member = await self._records.accept(org_id, hashed, joining)
         self._publisher.wake()
         await self._wait.told(org_id)
         return member
@@ -75,7 +81,6 @@ class Joinings:
 
     async def _new_account(self, password: str, invitation: Invitation) -> Joining:
         """Its home is here. Claims the e-mail at the registry first; killed then, a repeat completes."""
-        require_password(password)
         hashed, hint = await self._passwords.hash(password), self._hints.hint(invitation.email)
         try:
             await self._publisher.put([hint_row(self._region, hint)])

@@ -100,10 +100,12 @@ class Sessions:
         session = await self._records.find(shown.session_id)
         if session is None:
             await self._follow(shown.session_id)
-        key = self.key_of(shown.session_id)
-        if session is not None and session.carried is not None and shown.number <= session.carried.number:
-            key = session.carried.key
-        if not shown.made_with(key):
+        carried = None if session is None else session.carried
+        if carried is not None and shown.number <= carried.number:
+            genuine = shown.made_with(carried.key)
+        else:
+            genuine = self._refresh_tokens.made(shown)
+        if not genuine:
             raise Unauthenticated
         if session is None or session.expires_at_ms <= now:
             raise _ended()

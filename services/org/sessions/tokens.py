@@ -76,6 +76,10 @@ class RefreshTokens:
         """What this region makes a session's tokens with."""
         return hmac.digest(self._key, session_id.encode(), "sha256")
 
+    def made(self, shown: Shown) -> bool:
+        """Whether this region made it; with its secret itself, before each session had a key of its own."""
+        return shown.made_with(self.key_of(shown.session_id)) or shown.made_with(self._key)
+
     def read(self, token: str) -> Shown:
         """Raises Unauthenticated for what is no such token."""
         said, _, mac = token.rpartition(".")

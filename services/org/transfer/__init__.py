@@ -25,8 +25,10 @@ from sankofa.org.v1.transfer_pb2_grpc import (
     add_TransferServiceServicer_to_server,
 )
 from services.org.callers import Callers
+from services.org.claims import Claims
 from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
+from services.org.transfer.accounts import AccountMoves
 from services.org.transfer.assignments import Assignments
 from services.org.transfer.audited import TransferAuditServicer
 from services.org.transfer.mover import Mover, Reached, nothing
@@ -55,11 +57,21 @@ def build_transfer(
     forget_files: Callable[[], Awaitable[int]],
     members: MemberRecords,
     session_key: Callable[[str], bytes],
+    claims: Claims,
     patience: timedelta,
     reached: Reached = nothing,
 ) -> list[Service]:
     """Wires both ends, and goes on with what was under way when the process ended."""
     verifier = RowVerifier(node.credentials.authorities)
+    accounts = AccountMoves(
+        region=node.region,
+        accounts=moves.accounts,
+        pointers=Pointers(node=node, directory=directory, accounts=moves.accounts, members=members),
+        hints=hints,
+        signer=signer,
+        session_key=session_key,
+        reached=reached,
+    )
     mover = Mover(
         node=node,
         moves=moves,
@@ -67,12 +79,11 @@ def build_transfer(
         publisher=publisher,
         signer=signer,
         verifier=verifier,
-        hints=hints,
         changes=changes,
         mailer=mailer,
         forget_files=forget_files,
-        pointers=Pointers(node=node, directory=directory, accounts=moves.accounts, members=members),
-        session_key=session_key,
+        accounts=accounts,
+        claims=claims,
         patience=patience,
         reached=reached,
     )

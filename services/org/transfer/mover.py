@@ -11,17 +11,17 @@ from typing import Final
 
 from mesh.clock import wall_ms
 from mesh.errors import Conflict, SankofaError, Unavailable
-from mesh.hints import LoginHints
 from mesh.mail import Mailer
 from mesh.node import Node
 from mesh.signing import RowSigner, RowVerifier
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.registry.v1.registry_pb2 import Handover
+from services.org.claims import Claims
 from services.org.core import OwnDirectory, RegistryPublisher
 from services.org.signal import ChangeSignal
-from services.org.transfer.pointers import Pointers
+from services.org.transfer.accounts import AccountMoves
 from services.org.transfer.sending import Sending
-from services.org.transfer.words import Reached, nothing, operation_row
+from services.org.transfer.words import Reached, new_word, nothing, operation_row
 from storage.records.moves.departures import Departure
 from storage.records.moves.rows import encode
 from storage.records.records import Moves
@@ -53,27 +53,25 @@ class Mover:
         publisher: RegistryPublisher,
         signer: RowSigner,
         verifier: RowVerifier,
-        hints: LoginHints,
         changes: ChangeSignal,
         mailer: Mailer,
         forget_files: Callable[[], Awaitable[int]],
-        pointers: Pointers,
-        session_key: Callable[[str], bytes],
+        accounts: AccountMoves,
+        claims: Claims,
         patience: timedelta,
         reached: Reached,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._node = node
-        self._departures, self._accounts = moves.departures, moves.accounts
+        self._departures = moves.departures
         self._directory = directory
         self._publisher = publisher
         self._signer, self._verifier = signer, verifier
-        self._hints = hints
         self._changes = changes
         self._mailer = mailer
         self._forget_files = forget_files
-        self._pointers = pointers
-        self._session_key = session_key
+        self._accounts = accounts
+        self._claims = claims
         self._patience_ms = int(patience / timedelta(milliseconds=1))
         self._reached = reached
         self._clock_ms = clock_ms
@@ -172,7 +170,8 @@ class Mover:
             await self._departures.abandon(departure, _IN_FLIGHT)
             return
         self._reached("claimed")
-        await self._departures.fence(departure, self._clock_ms())
+        async with self._claims.closed(departure.org_id):
+            await self._departures.fence(departure, self._clock_ms())
         self._reached("fenced")
 
     async def _copy(self, departure: Departure, sending: Sending) -> None:
@@ -200,7 +199,8 @@ class Mover:
             await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_FENCED)
             raise Unavailable
         self._reached("verified")
-        word = self._word(departure.to_region, departure.epoch, org_id=departure.org_id)
+        unsigned = new_word(self._node.region, departure.to_region, departure.epoch, org_id=departure.org_id)
+        word = self._signer.sign_handover(unsigned)
         await self._departures.hand_over(departure, word.SerializeToString(deterministic=True), tables)
         self._reached("handed over")
 
@@ -219,25 +219,7 @@ class Mover:
         self._reached("switched")
 
     async def _move_accounts(self, departure: Departure, sending: Sending) -> None:
-        """Each account by itself: log-ins of one wait for as long as that takes."""
-        await self._pointers.settle(departure.org_id)
-        every = await self._accounts.going_with(departure.org_id)
-        if every:
-            await sending.begin()  # the key of the copy is gone if the other region has started again
-        for leaving in every:
-            hint = self._hints.hint(leaving.email)
-            told = self._word(departure.to_region, leaving.epoch, login_hint=hint)
-            org_id, operation_id = departure.org_id, departure.operation_id
-            word = await self._accounts.hand_over(
-                leaving, org_id, operation_id, hint, told, self._session_key
-            )
-            if word is None:
-                continue
-            self._reached("account handed over")
-            await sending.take_account(leaving.user_id, word, await self._accounts.rows(leaving.user_id))
-            self._reached("account taken")
-            await self._accounts.erase(leaving.user_id, departure.operation_id)
-            self._reached("account erased")
+        await self._accounts.go_with(departure, sending)
         await self._departures.reach(departure.operation_id, pb.ASSIGNMENT_STEP_ACCOUNTS_MOVED)
         self._reached("accounts moved")
 
@@ -308,16 +290,6 @@ class Mover:
             return
         _log.warning("%s is given up: %s", departure.operation_id, error)
         await self._departures.abandon(now, f"{departure.to_region} did not take it: {error.public_text}")
-
-    def _word(self, to_region: str, epoch: int, **subject: str) -> Handover:
-        unsigned = Handover(
-            from_region=self._node.region,
-            to_region=to_region,
-            epoch=epoch,
-            at_unix_ms=self._clock_ms(),
-            **subject,  # type: ignore[arg-type]
-        )
-        return self._signer.sign_handover(unsigned)
 
     def _address(self, region: str) -> str:
         fact = self._directory.region(region)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from mesh.clock import wall_ms
 from sankofa.org.v1.transfer_pb2 import TableDigest as TableDigestMessage
-from sankofa.registry.v1.registry_pb2 import OrgOperation, OrgOperationKind, Row
+from sankofa.registry.v1.registry_pb2 import Handover, OrgOperation, OrgOperationKind, Row
 from sankofa.residency.v1.grant_pb2 import OrgGrant
 from storage.records.moves.rows import TableDigest
 
@@ -21,6 +22,21 @@ def nothing(_step: str) -> None:
 def key_message(grant: OrgGrant, public_key: bytes) -> bytes:
     """What a target signs of the key that it wants to be sealed to."""
     return b"\0".join((b"sankofa.org.v1.BeginResponse", grant.grant_id.encode(), public_key))
+
+
+def new_word(
+    region: str, to_region: str, epoch: int, *, org_id: str | None = None, login_hint: str | None = None
+) -> Handover:
+    """That this region gives its organisation, or account, to another: yet to be signed."""
+    now = wall_ms()
+    return Handover(
+        from_region=region,
+        to_region=to_region,
+        epoch=epoch,
+        at_unix_ms=now,
+        org_id=org_id,
+        login_hint=login_hint,
+    )
 
 
 def operation_row(region: str, org_id: str, operation_id: str, begun_ms: int, *, finished: bool) -> Row:
