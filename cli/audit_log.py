@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import rich_click as click
@@ -57,3 +58,25 @@ def verify(
             raise click.UsageError("--records is of no running mesh: it goes without --mirror and --region")
         finish(run_verify_copies(records, scope=scope, expect=expect, as_json=as_json))
     finish(run_verify(data_dir.resolve(), region, scope=scope, expect=expect, mirror=mirror, as_json=as_json))
+
+
+@audit_log.command("count")
+@data_dir_option
+@click.argument("scope", metavar="ORG|PROJECT")
+@click.option(
+    "--by",
+    type=click.Choice(["action", "actor", "resource_type", "month"]),
+    default="action",
+    show_default=True,
+    help="What rows are counted by.",
+)
+@click.option("--since", type=click.DateTime(), default=None, help="Not before this time, UTC.")
+@click.option("--until", type=click.DateTime(), default=None, help="Before this time, UTC.")
+@output_option
+def count(
+    data_dir: Path, scope: str, by: str, since: datetime | None, until: datetime | None, output: str
+) -> None:
+    """Counts rows of a log (org_…, proj_…) over up to two years, in ClickHouse. The log has a row of it."""
+    from cli.chain_counts import run_count
+
+    finish(run_count(data_dir.resolve(), scope, by=by, since=since, until=until, as_json=output == "json"))

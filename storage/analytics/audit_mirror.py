@@ -43,6 +43,14 @@ _ERASE: Final = (
     "seq <= transform(scope, {scopes:Array(String)}, {through:Array(UInt64)}, toUInt64(0)) "
     "SETTINGS mutations_sync = 0"
 )
+_VALUES: Final = {
+    "action": "action",
+    "actor": "actor_id",
+    "resource_type": "resource_type",
+    "month": "formatDateTime(at, '%Y-%m')",
+}
+COUNTED_BY: Final = tuple(_VALUES)
+VALUES_AT_MOST: Final = 1000
 _OF_TABLE: Final = "database = currentDatabase() AND table = 'audit_rows'"
 
 
@@ -69,6 +77,7 @@ class AuditMirrorStore:
     """Has a thread of its own, so that no insert runs while it erases. Methods may raise StoreUnavailable."""
 
     def __init__(self, *, engine: Engine) -> None:
+        self._engine = engine
         self._handle = engine.writer()
         self._parts = Parts(session=self._handle)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="audit-mirror")
@@ -144,6 +153,24 @@ class AuditMirrorStore:
         bound = {"scope": scope, "after": after, "since": since_ms, "limit": limit}
         found = await self._in_thread(lambda: self._handle.query_rows(sql, bound))
         return [_row(*row) for row in found]
+
+    async def count_by(
+        self, what: str, scope: str, after: int, since_ms: int, until_ms: int
+    ) -> list[tuple[str, int]]:
+        """Rows beyond a number and of a time, by one of COUNTED_BY: values and counts, most first.
+
+        A query like a customer's: read-only, in the engine's pool, within its limits.
+        """
+        sql = (
+            f"SELECT toString({_VALUES[what]}) AS value, count() AS rows FROM audit_rows FINAL "
+            "WHERE scope = {scope:String} AND seq > {after:UInt64} "
+            "AND at >= fromUnixTimestamp64Milli({since:Int64}) "
+            "AND at < fromUnixTimestamp64Milli({until:Int64}) "
+            "GROUP BY value ORDER BY rows DESC, value LIMIT {most:UInt32}"
+        )
+        bound = {"scope": scope, "after": after, "since": since_ms, "until": until_ms}
+        found = await self._engine.query(sql, bound | {"most": VALUES_AT_MOST})
+        return [(str(value), int(rows)) for value, rows in found]
 
     def close(self) -> None:
         """Waits for the call that runs."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
 
-from mesh.errors import Unavailable
+from mesh.errors import NotFound, Unavailable
 from services.ingest.mirror.comparing import Comparer, Kind
 from services.ingest.mirror.copying import AuditMirror
+from services.ingest.mirror.counting import Counter
 from storage.analytics.audit_mirror import EVERYTHING, KEPT, AuditMirrorStore
 from storage.analytics.engine import Engine
 from storage.records.audit.reading import Log
@@ -22,6 +23,7 @@ from storage.records.records import Records
 from storage.records.tables import (
     audit_mirrors,
     org_audit,
+    org_audit_heads,
     project_audit,
     project_audit_heads,
 )
@@ -234,6 +236,32 @@ async def test_what_the_records_know_nothing_of_goes(
         await connection.execute(delete(audit_mirrors))
     await new_mirror(records, store).once()
     assert await store.rows(org_id, 0, 0, 100) == []
+
+
+async def test_counts_are_of_what_may_be_read_still_and_are_a_row_of_the_log(
+    records: Records, database: Database, store: AuditMirrorStore, mirror: AuditMirror
+) -> None:
+    counter = Counter(audit=records.audit, records=records.audit_mirror, store=store)
+    org_id, project_id = await new_org(records, database, 6), await new_project(records, database, 3)
+    await mirror.once()
+    chain = await chain_of(records, org_id)
+    month = datetime.fromtimestamp(chain[-1].at_ms / 1000, UTC).strftime("%Y-%m")
+    found = await counter.count(org_id, "action", 0, 0)
+    assert (found.of, found.behind) == ([("team.created", 5), ("org.created", 1)], 0)
+    assert (await counter.count(org_id, "actor", 0, 0)).of[0] == (ADA.user_id, 5)
+    assert (await counter.count(project_id, "resource_type", 0, 0)).of == [("api_key", 2), ("project", 1)]
+    assert (await counter.count(org_id, "month", chain[0].at_ms, 0)).of == [(month, 6)]
+    assert (await counter.count(org_id, "month", 0, chain[0].at_ms)).of == []
+    newest = (await chain_of(records, org_id))[-1]
+    told = f'{{"counted_by":"month","until":{chain[0].at_ms}}}'
+    assert (newest.action, newest.after) == ("audit.read", told)
+
+    head = update(org_audit_heads).where(org_audit_heads.c.org_id == org_id).values(first_seq=4)
+    async with database.write() as connection:
+        await connection.execute(head)
+    assert (await counter.count(org_id, "action", 0, 0)).of == [("team.created", 2)], "they may not be read"
+    with pytest.raises(NotFound):
+        await counter.count("org_none", "action", 0, 0)
 
 
 async def altered(comparer: Comparer, log: Log, scope: str) -> list[tuple[Kind, int, int]]:

@@ -12,7 +12,7 @@ import pytest
 
 from services.ingest.mirror import copying
 
-pytestmark = [pytest.mark.disk, pytest.mark.network]
+pytestmark = [pytest.mark.disk, pytest.mark.network, pytest.mark.timeout(400)]
 
 CHILD = Path(__file__).parent / "mirror_child.py"
 COPYING = ["begun", "looked", "inserted", "reached"]

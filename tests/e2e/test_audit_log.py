@@ -44,6 +44,26 @@ def mirrored(mesh: RunningMesh) -> tuple[int, list[dict[str, Any]]]:
         assert time.monotonic() < deadline, "not mirrored"
 
 
+def counted(mesh: RunningMesh, scope: str) -> dict[str, int]:
+    """Rows of a log by action."""
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "audit-log",
+        "count",
+        scope,
+        "--since",
+        "2020-01-01",
+        "-o",
+        "json",
+    ]
+    argv = [*command, "--data-dir", str(mesh.data_dir)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return {one["value"]: one["rows"] for one in json.loads(done.stdout)["counts"]}
+
+
 def test_it_holds_until_a_row_is_changed_and_names_that_row(mesh: RunningMesh) -> None:
     code, logs = mirrored(mesh)
     assert code == 0
@@ -54,6 +74,7 @@ def test_it_holds_until_a_row_is_changed_and_names_that_row(mesh: RunningMesh) -
 
     project = mesh.project(EU).id
     (before,) = [log for log in logs if log["log"] == project]
+    assert sum(counted(mesh, project).values()) == before["rows"]
     end = f"{project}:{before['end']['seq']}:{before['end']['hash']}"
     records = Path(mesh.file.regions[EU].data_dir) / "records.db"
     with sqlite3.connect(records, timeout=20) as connection:

@@ -9,17 +9,24 @@ from pathlib import Path
 import pytest
 
 from mesh.admin import Gauges
-from mesh.errors import CrossingRefused, NotFound
+from mesh.errors import CrossingRefused, InvalidInput, NotFound
 from mesh.identity import Credentials
 from mesh.node import Node
 from mesh.server import MeshServer
-from sankofa.ingest.v1.audit_mirror_pb2 import CompareMirrorRequest, CompareMirrorResponse
+from sankofa.ingest.v1.audit_mirror_pb2 import (
+    CompareMirrorRequest,
+    CompareMirrorResponse,
+    CountMirrorRequest,
+    CountMirrorResponse,
+    MirrorCountBy,
+)
 from sankofa.ingest.v1.audit_mirror_pb2_grpc import AuditMirrorServiceStub
 from sankofa.org.v1 import transfer_pb2 as pb
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from services.ingest.mirror import build_mirror
 from services.org.config import OrgConfig
 from storage.analytics.engine import Engine
+from storage.records.audit.reading import Filter, Log
 from storage.records.moves.departures import Departure
 from tests.support.cells import Cells, Owner, RunningCell, until
 from tests.support.nodes import EU, US
@@ -116,17 +123,20 @@ async def test_an_organisation_that_was_never_mirrored_waits_for_nothing(cells: 
     await until(done, deadline_s=60)
 
 
-async def compare(
-    cells: Cells, address: str, scope: str = "", *, role: str = "operator"
-) -> list[CompareMirrorResponse]:
-    cell = cells.of[EU]
-    node = Node(
+def node_of(cell: RunningCell, role: str) -> Node:
+    """Somebody else's place in the mesh."""
+    return Node(
         credentials=Credentials.load(cell.pki, region=EU, role=role),
         directory=cell.directory,
         ledger=cell.node.ledger,
         tracer=cell.node.tracer,
     )
-    async with node.channel(EU, address) as channel:
+
+
+async def compare(
+    cells: Cells, address: str, scope: str = "", *, role: str = "operator"
+) -> list[CompareMirrorResponse]:
+    async with node_of(cells.of[EU], role).channel(EU, address) as channel:
         request = CompareMirrorRequest(scope=scope)
         return [one async for one in AuditMirrorServiceStub(channel).CompareMirror(request)]
 
@@ -146,3 +156,30 @@ async def test_an_operator_and_nobody_else_has_it_compared(cells: Cells, engine:
             await compare(cells, address, "org_none")
         with pytest.raises(CrossingRefused):
             await compare(cells, address, role="rest")
+
+
+async def count(
+    cells: Cells, address: str, scope: str, by: MirrorCountBy, *, role: str = "operator"
+) -> CountMirrorResponse:
+    async with node_of(cells.of[EU], role).channel(EU, address) as channel:
+        request = CountMirrorRequest(scope=scope, by=by)
+        answer: CountMirrorResponse = await AuditMirrorServiceStub(channel).CountMirror(request)
+        return answer
+
+
+async def test_an_operator_counts_in_it_and_the_log_says_so(cells: Cells, engine: Engine) -> None:
+    owner = await cells.sign_up(EU)
+    by = MirrorCountBy.MIRROR_COUNT_BY_ACTION
+    async with mirroring(cells.of[EU], engine) as address:
+        await until(lambda: mirrored(engine, owner.org_id))
+        found = await count(cells, address, owner.org_id, by)
+        assert {one.value: one.rows for one in found.counts}["org.created"] == 1
+        (newest,) = await cells.of[EU].records.audit.page(Log.ORG, owner.org_id, Filter(), 1)
+        assert (newest.action, newest.actor_id) == ("audit.read", "operator/audit-log")
+        for scope, what, role, refusal in (
+            ("org_none", by, "operator", NotFound),
+            (owner.org_id, MirrorCountBy.MIRROR_COUNT_BY_UNSPECIFIED, "operator", InvalidInput),
+            (owner.org_id, by, "rest", CrossingRefused),
+        ):
+            with pytest.raises(refusal):
+                await count(cells, address, scope, what, role=role)

@@ -1,6 +1,6 @@
-"""The mirror of the region's audit logs in its analytics store: kept in step with the records, and compared.
+"""The mirror of the region's audit logs in its analytics store: kept in step with the records, and read.
 
-What lives here: copying, erasing and comparing. What does not: how rows rest in the store
+What lives here: copying, erasing, comparing and counting. What does not: how rows rest in the store
 (storage/analytics/audit_mirror.py), and what the records know of it (storage/records/audit/mirrored.py).
 """
 
@@ -16,6 +16,7 @@ from sankofa.ingest.v1 import audit_mirror_pb2
 from sankofa.ingest.v1.audit_mirror_pb2_grpc import add_AuditMirrorServiceServicer_to_server
 from services.ingest.mirror.comparing import Comparer
 from services.ingest.mirror.copying import AuditMirror
+from services.ingest.mirror.counting import Counter
 from services.ingest.mirror.service import AuditMirrorServicer
 from storage.analytics.audit_mirror import AuditMirrorStore
 from storage.analytics.engine import Engine
@@ -41,10 +42,12 @@ def build_mirror(
     mirror = AuditMirror(records=records, store=store, every_s=every_s, count_every_s=COUNT_EVERY_S)
     background(mirror.run(), name="audit mirror", stack=stack)
     gauges.append(mirror.gauges)
+    comparer = Comparer(audit=audit_records, records=records, store=store)
+    counter = Counter(audit=audit_records, records=records, store=store)
     return [
         Service(
             add_AuditMirrorServiceServicer_to_server,
-            AuditMirrorServicer(comparer=Comparer(audit=audit_records, records=records, store=store)),
+            AuditMirrorServicer(comparer=comparer, counter=counter),
             audit_mirror_pb2.DESCRIPTOR.services_by_name["AuditMirrorService"],
         )
     ]

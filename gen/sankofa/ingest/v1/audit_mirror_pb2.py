@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sankofa/ingest/v1/audit_mirror.proto\x12\x11sankofa.ingest.v1\x1a\"sankofa/residency/v1/options.proto\"+\n\x14\x43ompareMirrorRequest\x12\x13\n\x05scope\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\"|\n\x15\x43ompareMirrorResponse\x12\x13\n\x05scope\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x0e\n\x06\x62\x65hind\x18\x03 \x01(\x04\x12\x30\n\x07\x64\x65\x66\x65\x63ts\x18\x04 \x03(\x0b\x32\x1f.sankofa.ingest.v1.MirrorDefect\"t\n\x0cMirrorDefect\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.sankofa.ingest.v1.MirrorDefectKind\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0c\n\x04last\x18\x03 \x01(\x04\x12\x16\n\x08\x61udit_id\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01*\x96\x01\n\x10MirrorDefectKind\x12\"\n\x1eMIRROR_DEFECT_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aMIRROR_DEFECT_KIND_MISSING\x10\x01\x12\x1e\n\x1aMIRROR_DEFECT_KIND_CHANGED\x10\x02\x12\x1e\n\x1aMIRROR_DEFECT_KIND_SURPLUS\x10\x03\x32\x80\x01\n\x12\x41uditMirrorService\x12j\n\rCompareMirror\x12\'.sankofa.ingest.v1.CompareMirrorRequest\x1a(.sankofa.ingest.v1.CompareMirrorResponse\"\x04\xa8\xbb\x18\x05\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sankofa/ingest/v1/audit_mirror.proto\x12\x11sankofa.ingest.v1\x1a\"sankofa/residency/v1/options.proto\"+\n\x14\x43ompareMirrorRequest\x12\x13\n\x05scope\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\"|\n\x15\x43ompareMirrorResponse\x12\x13\n\x05scope\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x0e\n\x06\x62\x65hind\x18\x03 \x01(\x04\x12\x30\n\x07\x64\x65\x66\x65\x63ts\x18\x04 \x03(\x0b\x32\x1f.sankofa.ingest.v1.MirrorDefect\"t\n\x0cMirrorDefect\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.sankofa.ingest.v1.MirrorDefectKind\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0c\n\x04last\x18\x03 \x01(\x04\x12\x16\n\x08\x61udit_id\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01\"\x85\x01\n\x12\x43ountMirrorRequest\x12\x13\n\x05scope\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12,\n\x02\x62y\x18\x02 \x01(\x0e\x32 .sankofa.ingest.v1.MirrorCountBy\x12\x15\n\rsince_unix_ms\x18\x03 \x01(\x03\x12\x15\n\runtil_unix_ms\x18\x04 \x01(\x03\"U\n\x13\x43ountMirrorResponse\x12.\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x1e.sankofa.ingest.v1.MirrorCount\x12\x0e\n\x06\x62\x65hind\x18\x02 \x01(\x04\"0\n\x0bMirrorCount\x12\x13\n\x05value\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x04*\x96\x01\n\x10MirrorDefectKind\x12\"\n\x1eMIRROR_DEFECT_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aMIRROR_DEFECT_KIND_MISSING\x10\x01\x12\x1e\n\x1aMIRROR_DEFECT_KIND_CHANGED\x10\x02\x12\x1e\n\x1aMIRROR_DEFECT_KIND_SURPLUS\x10\x03*\xa5\x01\n\rMirrorCountBy\x12\x1f\n\x1bMIRROR_COUNT_BY_UNSPECIFIED\x10\x00\x12\x1a\n\x16MIRROR_COUNT_BY_ACTION\x10\x01\x12\x19\n\x15MIRROR_COUNT_BY_ACTOR\x10\x02\x12!\n\x1dMIRROR_COUNT_BY_RESOURCE_TYPE\x10\x03\x12\x19\n\x15MIRROR_COUNT_BY_MONTH\x10\x04\x32\xe4\x01\n\x12\x41uditMirrorService\x12j\n\rCompareMirror\x12\'.sankofa.ingest.v1.CompareMirrorRequest\x1a(.sankofa.ingest.v1.CompareMirrorResponse\"\x04\xa8\xbb\x18\x05\x30\x01\x12\x62\n\x0b\x43ountMirror\x12%.sankofa.ingest.v1.CountMirrorRequest\x1a&.sankofa.ingest.v1.CountMirrorResponse\"\x04\xa8\xbb\x18\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,16 +38,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPAREMIRRORRESPONSE'].fields_by_name['scope']._serialized_options = b'\260\273\030\001'
   _globals['_MIRRORDEFECT'].fields_by_name['audit_id']._loaded_options = None
   _globals['_MIRRORDEFECT'].fields_by_name['audit_id']._serialized_options = b'\260\273\030\001'
+  _globals['_COUNTMIRRORREQUEST'].fields_by_name['scope']._loaded_options = None
+  _globals['_COUNTMIRRORREQUEST'].fields_by_name['scope']._serialized_options = b'\260\273\030\001'
+  _globals['_MIRRORCOUNT'].fields_by_name['value']._loaded_options = None
+  _globals['_MIRRORCOUNT'].fields_by_name['value']._serialized_options = b'\260\273\030\001'
   _globals['_AUDITMIRRORSERVICE'].methods_by_name['CompareMirror']._loaded_options = None
   _globals['_AUDITMIRRORSERVICE'].methods_by_name['CompareMirror']._serialized_options = b'\250\273\030\005'
-  _globals['_MIRRORDEFECTKIND']._serialized_start=385
-  _globals['_MIRRORDEFECTKIND']._serialized_end=535
+  _globals['_AUDITMIRRORSERVICE'].methods_by_name['CountMirror']._loaded_options = None
+  _globals['_AUDITMIRRORSERVICE'].methods_by_name['CountMirror']._serialized_options = b'\250\273\030\005'
+  _globals['_MIRRORDEFECTKIND']._serialized_start=658
+  _globals['_MIRRORDEFECTKIND']._serialized_end=808
+  _globals['_MIRRORCOUNTBY']._serialized_start=811
+  _globals['_MIRRORCOUNTBY']._serialized_end=976
   _globals['_COMPAREMIRRORREQUEST']._serialized_start=95
   _globals['_COMPAREMIRRORREQUEST']._serialized_end=138
   _globals['_COMPAREMIRRORRESPONSE']._serialized_start=140
   _globals['_COMPAREMIRRORRESPONSE']._serialized_end=264
   _globals['_MIRRORDEFECT']._serialized_start=266
   _globals['_MIRRORDEFECT']._serialized_end=382
-  _globals['_AUDITMIRRORSERVICE']._serialized_start=538
-  _globals['_AUDITMIRRORSERVICE']._serialized_end=666
+  _globals['_COUNTMIRRORREQUEST']._serialized_start=385
+  _globals['_COUNTMIRRORREQUEST']._serialized_end=518
+  _globals['_COUNTMIRRORRESPONSE']._serialized_start=520
+  _globals['_COUNTMIRRORRESPONSE']._serialized_end=605
+  _globals['_MIRRORCOUNT']._serialized_start=607
+  _globals['_MIRRORCOUNT']._serialized_end=655
+  _globals['_AUDITMIRRORSERVICE']._serialized_start=979
+  _globals['_AUDITMIRRORSERVICE']._serialized_end=1207
 # @@protoc_insertion_point(module_scope)

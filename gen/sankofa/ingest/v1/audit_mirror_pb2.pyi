@@ -14,10 +14,23 @@ class MirrorDefectKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MIRROR_DEFECT_KIND_MISSING: _ClassVar[MirrorDefectKind]
     MIRROR_DEFECT_KIND_CHANGED: _ClassVar[MirrorDefectKind]
     MIRROR_DEFECT_KIND_SURPLUS: _ClassVar[MirrorDefectKind]
+
+class MirrorCountBy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MIRROR_COUNT_BY_UNSPECIFIED: _ClassVar[MirrorCountBy]
+    MIRROR_COUNT_BY_ACTION: _ClassVar[MirrorCountBy]
+    MIRROR_COUNT_BY_ACTOR: _ClassVar[MirrorCountBy]
+    MIRROR_COUNT_BY_RESOURCE_TYPE: _ClassVar[MirrorCountBy]
+    MIRROR_COUNT_BY_MONTH: _ClassVar[MirrorCountBy]
 MIRROR_DEFECT_KIND_UNSPECIFIED: MirrorDefectKind
 MIRROR_DEFECT_KIND_MISSING: MirrorDefectKind
 MIRROR_DEFECT_KIND_CHANGED: MirrorDefectKind
 MIRROR_DEFECT_KIND_SURPLUS: MirrorDefectKind
+MIRROR_COUNT_BY_UNSPECIFIED: MirrorCountBy
+MIRROR_COUNT_BY_ACTION: MirrorCountBy
+MIRROR_COUNT_BY_ACTOR: MirrorCountBy
+MIRROR_COUNT_BY_RESOURCE_TYPE: MirrorCountBy
+MIRROR_COUNT_BY_MONTH: MirrorCountBy
 
 class CompareMirrorRequest(_message.Message):
     __slots__ = ("scope",)
@@ -48,3 +61,31 @@ class MirrorDefect(_message.Message):
     last: int
     audit_id: str
     def __init__(self, kind: _Optional[_Union[MirrorDefectKind, str]] = ..., seq: _Optional[int] = ..., last: _Optional[int] = ..., audit_id: _Optional[str] = ...) -> None: ...
+
+class CountMirrorRequest(_message.Message):
+    __slots__ = ("scope", "by", "since_unix_ms", "until_unix_ms")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    scope: str
+    by: MirrorCountBy
+    since_unix_ms: int
+    until_unix_ms: int
+    def __init__(self, scope: _Optional[str] = ..., by: _Optional[_Union[MirrorCountBy, str]] = ..., since_unix_ms: _Optional[int] = ..., until_unix_ms: _Optional[int] = ...) -> None: ...
+
+class CountMirrorResponse(_message.Message):
+    __slots__ = ("counts", "behind")
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[MirrorCount]
+    behind: int
+    def __init__(self, counts: _Optional[_Iterable[_Union[MirrorCount, _Mapping]]] = ..., behind: _Optional[int] = ...) -> None: ...
+
+class MirrorCount(_message.Message):
+    __slots__ = ("value", "rows")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    rows: int
+    def __init__(self, value: _Optional[str] = ..., rows: _Optional[int] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditMirrorServiceStub:
-    """Compares the mirror with the logs that it is a copy of.
+    """Compares the mirror with the logs that it is a copy of, and counts in it.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,26 @@ class AuditMirrorServiceStub:
                 request_serializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorRequest.SerializeToString,
                 response_deserializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorResponse.FromString,
                 _registered_method=True)
+        self.CountMirror = channel.unary_unary(
+                '/sankofa.ingest.v1.AuditMirrorService/CountMirror',
+                request_serializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorRequest.SerializeToString,
+                response_deserializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorResponse.FromString,
+                _registered_method=True)
 
 
 class AuditMirrorServiceServicer:
-    """Compares the mirror with the logs that it is a copy of.
+    """Compares the mirror with the logs that it is a copy of, and counts in it.
     """
 
     def CompareMirror(self, request, context):
         """Reads every row of both, of all logs or of one, and answers each log as it was found.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountMirror(self, request, context):
+        """Counts rows of one log over a long time. That is a row of the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +73,11 @@ def add_AuditMirrorServiceServicer_to_server(servicer, server):
                     request_deserializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorRequest.FromString,
                     response_serializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorResponse.SerializeToString,
             ),
+            'CountMirror': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountMirror,
+                    request_deserializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorRequest.FromString,
+                    response_serializer=sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sankofa.ingest.v1.AuditMirrorService', rpc_method_handlers)
@@ -70,7 +87,7 @@ def add_AuditMirrorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditMirrorService:
-    """Compares the mirror with the logs that it is a copy of.
+    """Compares the mirror with the logs that it is a copy of, and counts in it.
     """
 
     @staticmethod
@@ -90,6 +107,33 @@ class AuditMirrorService:
             '/sankofa.ingest.v1.AuditMirrorService/CompareMirror',
             sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorRequest.SerializeToString,
             sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CompareMirrorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountMirror(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.ingest.v1.AuditMirrorService/CountMirror',
+            sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorRequest.SerializeToString,
+            sankofa_dot_ingest_dot_v1_dot_audit__mirror__pb2.CountMirrorResponse.FromString,
             options,
             channel_credentials,
             insecure,
