@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.ingest.mirror import copying
+from tests.support.postgres import Postgres
 
 pytestmark = [pytest.mark.disk, pytest.mark.network, pytest.mark.timeout(400)]
 
@@ -20,11 +21,14 @@ ERASING = ["erased", "forgotten"]
 KILLED = -9
 
 
-@pytest.fixture(params=["embedded", "http"])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the child's mirror is: in its folder, or on a server that lives on."""
-    if request.param == "http":
-        monkeypatch.setenv("ANALYTICS_URL", request.getfixturevalue("clickhouse").url)
+@pytest.fixture(params=["embedded", pytest.param("production", marks=pytest.mark.postgres)])
+async def records_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the child's records are: it and its mirror are in its folder, or on servers that live on."""
+    if request.param == "embedded":
+        return f"sqlite+aiosqlite:///{tmp_path}/records.db"
+    monkeypatch.setenv("ANALYTICS_URL", request.getfixturevalue("clickhouse").url)
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.new_database()
 
 
 def live(folder: Path, url: str, die_at: str = "") -> dict[str, list[int]]:
@@ -36,19 +40,18 @@ def live(folder: Path, url: str, die_at: str = "") -> dict[str, list[int]]:
     return found
 
 
-@pytest.mark.usefixtures("store")
 async def test_killed_at_any_step_each_row_is_mirrored_once_and_what_has_left_is_not(
-    tmp_path: Path, url: str
+    tmp_path: Path, records_url: str
 ) -> None:
     """One store and one database, a life for every step, each of which adds a row to a log."""
     for step in COPYING:
-        live(tmp_path, url, step)
-    found = live(tmp_path, url)
+        live(tmp_path, records_url, step)
+    found = live(tmp_path, records_url)
     assert sorted(found.values()) == [[0, 0, 7, 7], [0, 0, 12, 12]]
     (tmp_path / "leave").touch()
     for step in ERASING:
-        live(tmp_path, url, step)
-    found = live(tmp_path, url)
+        live(tmp_path, records_url, step)
+    found = live(tmp_path, records_url)
     assert list(found.values()) == [[0, 0, 10, 10]]
 
 
