@@ -149,6 +149,7 @@ async def _org(process: Process) -> None:
         secrets_dir=cell.secrets_dir,
         session_records=cell.records.sessions,
         keys=cell.records.keys,
+        second_factors=cell.records.second_factors,
         directory=cell.directory,
         publisher=cell.publisher,
         signer=cell.signer,

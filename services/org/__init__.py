@@ -37,6 +37,7 @@ from services.org.members import build_members
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
+from services.org.second_factor import build_second_factor
 from services.org.service import OrgServicer
 from services.org.sessions.core import Sessions
 from services.org.sessions.passwords import PasswordChange
@@ -57,6 +58,7 @@ from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
+from storage.records.second_factors import SecondFactorRecords
 from storage.records.sessions import SessionRecords
 from storage.records.sso import SsoRecords
 
@@ -70,6 +72,7 @@ async def build(
     plans: PlanRecords,
     session_records: SessionRecords,
     keys: KeyRecords,
+    second_factors: SecondFactorRecords,
     directory: OwnDirectory,
     publisher: RegistryPublisher,
     signer: RowSigner,
@@ -111,6 +114,15 @@ async def build(
         token_lifetime=config.token_lifetime,
         idle=config.session_idle,
     )
+    proving, second_factor = build_second_factor(
+        records=second_factors,
+        accounts=records,
+        sessions=sessions,
+        passwords=passwords,
+        throttle=throttle,
+        hints=hints,
+        secret=secret,
+    )
     orgs = Orgs(
         region=node.region,
         records=records,
@@ -123,6 +135,7 @@ async def build(
         passwords=passwords,
         throttle=throttle,
         begin_session=sessions.begin,
+        require_factor=proving.require,
         changes=changes,
         ticket_lifetime=config.ticket_lifetime,
     )
@@ -231,6 +244,7 @@ async def build(
             SessionServicer(sessions=sessions, passwords=change),
             session_pb2.DESCRIPTOR.services_by_name["SessionService"],
         ),
+        second_factor,
         Service(add_AccessServiceServicer_to_server, access, services["AccessService"]),
         build_sso(
             node=node,

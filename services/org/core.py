@@ -113,6 +113,7 @@ class Orgs:
         passwords: Passwords,
         throttle: LoginThrottle,
         begin_session: Callable[[str], Awaitable[Tokens]],
+        require_factor: Callable[[str, str, str], Awaitable[None]],
         changes: ChangeSignal,
         ticket_lifetime: timedelta,
         clock_ms: Callable[[], int] = wall_ms,
@@ -128,6 +129,7 @@ class Orgs:
         self._passwords = passwords
         self._throttle = throttle
         self._begin_session = begin_session
+        self._require_factor = require_factor
         self._changes = changes
         self._ticket_lifetime = ticket_lifetime
         self._clock_ms = clock_ms
@@ -162,19 +164,22 @@ class Orgs:
         await self._publisher.flush(timedelta(seconds=2))
         return await self._session(account)
 
-    async def log_in(self, email: str, password: str, *, hint: str = "") -> Session:
+    async def log_in(self, email: str, password: str, *, code: str = "", hint: str = "") -> Session:
         """Raises Unauthenticated(LOGIN_FAILED), as fast for an unknown e-mail as for a wrong password.
 
-        Also RateLimited(LOGIN_THROTTLED), and CrossingRefused(ACCOUNT_MOVED). `hint`: what is counted.
+        Also Unauthenticated(SECOND_FACTOR_…) after the right one, RateLimited(LOGIN_THROTTLED), and
+        CrossingRefused(ACCOUNT_MOVED). `hint`: what is counted.
         """
         account = await self._records.account(normalise(email)) if len(email) <= MAX_EMAIL else None
+        hint = hint or self._hints.hint(email)
         if await self._records.departed(self._hints.hint(email)):
             raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
         stored = None if account is None else account.password_hash
-        with self._throttle.attempt(hint or self._hints.hint(email)):
+        with self._throttle.attempt(hint):
             known = await self._passwords.verify(stored, password[: MAX_PASSWORD + 1])
             if account is None or not known:
                 raise Unauthenticated(ErrorReason.ERROR_REASON_LOGIN_FAILED)
+        await self._require_factor(account.user_id, code, hint)
         return await self._session(account)
 
     async def memberships(self, token: str | None) -> list[Membership]:

@@ -30,7 +30,9 @@ class OrgServicer(OrgServiceServicer):
 
     async def Login(self, request: pb.LoginRequest, context: object) -> pb.LoginResponse:
         """A token."""
-        session = await self._orgs.log_in(request.email, request.password, hint=request.hint)
+        session = await self._orgs.log_in(
+            request.email, request.password, code=request.code, hint=request.hint
+        )
         return pb.LoginResponse(
             token=session.tokens.access,
             refresh_token=session.tokens.refresh,

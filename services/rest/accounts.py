@@ -44,6 +44,7 @@ class Login(msgspec.Struct):
 
     email: str
     password: str
+    code: str | None = None
 
 
 class Accounts:
@@ -73,10 +74,10 @@ class Accounts:
         return reply(_session(signed), status=201)
 
     async def log_in(self, http: HttpRequest) -> Response:
-        """Finds the account's home by the hash of its e-mail, and lets it judge the password."""
+        """Finds the account's home by the hash of its e-mail, and lets it judge the password and the code."""
         body = await read_json(http, Login)
         hint = self._hint_of(body.email)
-        request = LoginRequest(hint=hint, email=body.email, password=body.password)
+        request = LoginRequest(hint=hint, email=body.email, password=body.password, code=body.code or "")
 
         async def at(home: str) -> LoginResponse:
             return await self._cells.call((await self._cells.org(home)).Login, request)

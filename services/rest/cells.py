@@ -21,6 +21,7 @@ from sankofa.org.v1.account_pb2_grpc import AccountServiceStub
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
+from sankofa.org.v1.second_factor_pb2_grpc import SecondFactorServiceStub
 from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.sso_pb2_grpc import SsoServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
@@ -71,6 +72,10 @@ class Cells:
     async def sessions(self, region: str) -> SessionServiceStub:
         """Sessions of a region's accounts. Raises like `_channel`."""
         return SessionServiceStub(await self._org_channel(region))
+
+    async def second_factors(self, region: str) -> SecondFactorServiceStub:
+        """Second factors of a region's accounts. Raises like `_channel`."""
+        return SecondFactorServiceStub(await self._org_channel(region))
 
     async def assignments(self, region: str) -> AssignmentServiceStub:
         """Reassignments of organisations in a region. Raises like `_channel`."""

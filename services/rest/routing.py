@@ -14,6 +14,7 @@ from starlette.routing import Route
 from mesh.api_tokens import is_api_token
 from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from mesh.tokens import USER, verify
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.requests import Request
@@ -73,6 +74,12 @@ def credential(http: HttpRequest) -> str:
     if scheme.lower() != "bearer" or not _TOKEN(token):
         raise Unauthenticated(ErrorReason.ERROR_REASON_INVALID_TOKEN)
     return token
+
+
+def home_of_caller(http: HttpRequest, directory: Directory) -> tuple[str, str]:
+    """The caller's token, and the region that issued it: their account's home. Raises Unauthenticated."""
+    token = bearer(http)
+    return token, verify(token, directory=directory, audience=USER).issuer_region
 
 
 def org_named(http: HttpRequest) -> str:

@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import Unauthenticated
-from mesh.tokens import USER, verify
 from sankofa.org.v1.session_pb2 import (
     ChangePasswordRequest,
     EndSessionRequest,
@@ -21,7 +20,7 @@ from sankofa.org.v1.session_pb2 import (
 )
 from services.rest import render
 from services.rest.cells import Cells
-from services.rest.routing import bearer, read_json, reply, resource
+from services.rest.routing import home_of_caller, read_json, reply, resource
 
 
 class Refresh(msgspec.Struct):
@@ -75,7 +74,7 @@ class Sessions:
 
     async def sign_out(self, http: HttpRequest) -> Response:
         """Ends this session, or all of the account's."""
-        token, home = self._home(http)
+        token, home = home_of_caller(http, self._directory)
         body = await read_json(http, SignOut)
         request = SignOutRequest(region=home, everywhere=body.everywhere)
         await self._cells.call((await self._cells.sessions(home)).SignOut, request, token=token)
@@ -83,7 +82,7 @@ class Sessions:
 
     async def change_password(self, http: HttpRequest) -> Response:
         """Another password; all other sessions end."""
-        token, home = self._home(http)
+        token, home = home_of_caller(http, self._directory)
         body = await read_json(http, NewPassword)
         request = ChangePasswordRequest(
             region=home, old_password=body.old_password, new_password=body.new_password
@@ -93,22 +92,17 @@ class Sessions:
 
     async def list_sessions(self, http: HttpRequest) -> Response:
         """The account's sessions, the last used first."""
-        token, home = self._home(http)
+        token, home = home_of_caller(http, self._directory)
         stub = await self._cells.sessions(home)
         listed = await self._cells.call(stub.ListSessions, ListSessionsRequest(region=home), token=token)
         return reply({"ok": True, "sessions": [_session(each) for each in listed.sessions]})
 
     async def end_session(self, http: HttpRequest) -> Response:
         """Ends one of the account's sessions."""
-        token, home = self._home(http)
+        token, home = home_of_caller(http, self._directory)
         request = EndSessionRequest(region=home, session_id=http.path_params["session_id"])
         await self._cells.call((await self._cells.sessions(home)).EndSession, request, token=token)
         return reply({"ok": True})
-
-    def _home(self, http: HttpRequest) -> tuple[str, str]:
-        """The caller's token, and the region that issued it: their account's home. Raises Unauthenticated."""
-        token = bearer(http)
-        return token, verify(token, directory=self._directory, audience=USER).issuer_region
 
 
 def _session(session: Session) -> render.Json:

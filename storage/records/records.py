@@ -21,6 +21,7 @@ from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
+from storage.records.sql_second_factors import SqlSecondFactorRecords
 from storage.records.sql_sessions import SqlSessionRecords
 from storage.records.sql_sso import SqlSsoRecords
 from storage.records.sql_teams import SqlTeamRecords
@@ -73,6 +74,7 @@ class Records:
         self.sso = SqlSsoRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.sessions = SqlSessionRecords(database)
+        self.second_factors = SqlSecondFactorRecords(database)
         self.outbox = SqlOutbox(database)
         self.deliveries = Deliveries.of(database, Log.ORG)
         self.project_deliveries = Deliveries.of(database, Log.PROJECT)

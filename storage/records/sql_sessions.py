@@ -15,7 +15,15 @@ from sankofa.registry.v1.registry_pb2 import Row, SessionEnd
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
 from storage.records.sessions import Carried, SessionRecord
-from storage.records.tables import account_departures, accounts, fences, moved_sessions, outbox, sessions
+from storage.records.tables import (
+    account_departures,
+    accounts,
+    fences,
+    moved_sessions,
+    outbox,
+    second_factors,
+    sessions,
+)
 from storage.registry.rules import key_of
 
 _GOING_ON = sessions.c.forget_after.is_(None)
@@ -88,6 +96,9 @@ class SqlSessionRecords:
         async with self._database.write() as connection:
             this = update(accounts).where(accounts.c.user_id == user_id)
             await connection.execute(this.values(password_hash=password_hash))
+            # Whoever tried codes knew the old one.
+            factor = update(second_factors).where(second_factors.c.user_id == user_id)
+            await connection.execute(factor.values(wrong_codes=0))
             await self._forget(connection, now_ms)
             return await self._end(connection, others, forget_after_ms)
 

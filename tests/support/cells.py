@@ -201,6 +201,7 @@ class RunningCell:
             secrets_dir=self.folder / "secrets",
             session_records=self.records.sessions,
             keys=self.records.keys,
+            second_factors=self.records.second_factors,
             hints=HINTS,
             reached=self.reached,
             **shared,

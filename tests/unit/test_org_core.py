@@ -24,6 +24,8 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.callers import Callers
 from services.org.core import Orgs, Session
 from services.org.passwords import Passwords
+from services.org.second_factor.proving import Proving
+from services.org.second_factor.sealing import Sealing
 from services.org.sessions.core import Sessions
 from services.org.signal import ChangeSignal
 from services.org.signing import TokenSigner
@@ -109,6 +111,9 @@ async def orgs(records: Records, registry: OneRegistry) -> Orgs:
         passwords=Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
         throttle=LoginThrottle(),
         begin_session=sessions.begin,
+        require_factor=Proving(
+            records=records.second_factors, sealing=Sealing(b"k" * 32), throttle=LoginThrottle()
+        ).require,
         changes=ChangeSignal(),
         ticket_lifetime=timedelta(minutes=1),
     )

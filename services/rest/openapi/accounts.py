@@ -21,6 +21,11 @@ from services.rest.openapi.shapes import (
 _TAG: Final = "Accounts"
 _OK: Final[Json] = ok()["properties"]
 _PASSWORD: Final[Json] = {"type": "string", "minLength": 8, "maxLength": 1024}
+_CODE: Final[Json] = {
+    **OPTIONAL_TEXT,
+    "description": "Where the account has a second factor: of the authenticator app, or a recovery code. "
+    "Without it the answer to the right password is 401 `second_factor_required: …`.",
+}
 _SESSION: Final = Body(
     ref("Session"),
     {
@@ -64,12 +69,12 @@ AREA: Final = Area(
             "post": operation(
                 _TAG,
                 "login",
-                "Get a token",
+                "Get a token; an account with a second factor also shows a code",
                 _SESSION,
                 security=OPEN,
                 errors=(400, 401, 429, 503),
                 body=Body(
-                    an_object({"email": TEXT, "password": TEXT}),
+                    an_object({"email": TEXT, "password": TEXT, "code": _CODE}, optional=("code",)),
                     {"email": "ada@example.com", "password": "correct horse"},
                 ),
             )

@@ -6,7 +6,14 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from storage.records.tables.accounts import account_orgs, accounts, moved_sessions, sessions
+from storage.records.tables.accounts import (
+    account_orgs,
+    accounts,
+    moved_sessions,
+    recovery_codes,
+    second_factors,
+    sessions,
+)
 from storage.records.tables.audit import (
     audit_mirrors,
     org_audit,
@@ -69,7 +76,14 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
-ACCOUNT_TABLES: Final[tuple[Table, ...]] = (accounts, account_handovers, account_orgs, sessions)
+ACCOUNT_TABLES: Final[tuple[Table, ...]] = (
+    accounts,
+    account_handovers,
+    account_orgs,
+    second_factors,
+    recovery_codes,
+    sessions,
+)
 """The same for an account."""
 
 __all__ = [
@@ -110,7 +124,9 @@ __all__ = [
     "project_roles",
     "project_webhooks",
     "projects",
+    "recovery_codes",
     "refresh_secret",
+    "second_factors",
     "sessions",
     "sso_identities",
     "sso_settings",

@@ -25,6 +25,28 @@ account_orgs = Table(
 )
 """Organisations that a person may be a member of. Whether they are is known where the organisation is."""
 
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_id", String, ForeignKey("accounts.user_id"), primary_key=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("confirmed_at", BigInteger),
+    Column("last_step", BigInteger, nullable=False),
+    Column("wrong_codes", BigInteger, nullable=False),
+)
+"""`last_step` is the time step of the newest code that was accepted: none up to it is accepted again.
+`wrong_codes` counts those in a row. One that is not confirmed has been begun, and counts for nothing yet.
+"""
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", String, ForeignKey("accounts.user_id"), primary_key=True),
+    Column("code_hash", String, primary_key=True),
+)
+"""Those that have not been used; 64 hex digits of a keyed hash."""
+
 sessions = Table(
     "sessions",
     metadata,

@@ -95,14 +95,16 @@ class SignUpResponse(_message.Message):
     def __init__(self, token: _Optional[str] = ..., user: _Optional[_Union[User, _Mapping]] = ..., orgs: _Optional[_Iterable[_Union[Org, _Mapping]]] = ..., refresh_token: _Optional[str] = ...) -> None: ...
 
 class LoginRequest(_message.Message):
-    __slots__ = ("hint", "email", "password")
+    __slots__ = ("hint", "email", "password", "code")
     HINT_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     hint: str
     email: str
     password: str
-    def __init__(self, hint: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
+    code: str
+    def __init__(self, hint: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
 
 class LoginResponse(_message.Message):
     __slots__ = ("token", "user", "orgs", "elsewhere", "refresh_token")
