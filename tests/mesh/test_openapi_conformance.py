@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from mesh.egress import EgressConfig
 from services.rest.openapi import document
 from storage.analytics.engine import Engine
+from tests.support.authenticator import App
 from tests.support.cells import PASSWORD
 from tests.support.mails import code_for
 from tests.support.nodes import EU
@@ -50,6 +51,7 @@ CHECKS = [
     unsupported_method,
 ]
 REFUSED = [400, 401, 403, 404, 405, 409, 413, 415, 429]
+OF_A_FACTOR = {"beginSecondFactor", "confirmSecondFactor", "renewRecoveryCodes", "disableSecondFactor"}
 OF_A_SESSION = {"refreshSession", "signOut", "changePassword", "endSession"}
 OF_A_LOG = {
     *("listAuditRows", "getAuditRow", "listExports", "getExport"),
@@ -205,6 +207,9 @@ class Known:
         if name in OF_A_SESSION:
             self._put_session_into(case)
             return
+        if name in OF_A_FACTOR:
+            self._put_factor_into(case, name)
+            return
         project = self.spare if name in ("archiveProject", "revokeKey") else self.project
         ids = {
             "project_id": project["project"]["id"],
@@ -271,6 +276,27 @@ class Known:
             body["old_password"] = PASSWORD
             if isinstance(body["new_password"], str):
                 body["new_password"] = PASSWORD
+
+    def _put_factor_into(self, case: Case, name: str) -> None:
+        """Of a new account, as far as it has to be for the operation to succeed."""
+        person = {"email": f"careful{next(self.numbers)}@example.org", "password": PASSWORD}
+        signing_up = {**person, "org_name": "Careful"}
+        answer = httpx.post(f"{self.region.url}/api/v1/auth/signup", json=signing_up, timeout=30)
+        self.own = {"authorization": f"Bearer {answer.json()['token']}"}
+        known = {"password": PASSWORD}
+        if name != "beginSecondFactor":
+            known["code"] = App(self._factor("", known)["secret"]).now()
+        if name not in ("beginSecondFactor", "confirmSecondFactor"):
+            known["code"] = self._factor("/confirm", known)["recovery_codes"][0]
+        if isinstance(case.body, dict):
+            case.body.update({key: known[key] for key in known.keys() & case.body if text(case.body[key])})
+
+    def _factor(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        url = f"{self.region.url}/api/v1/auth/second-factor{path}"
+        answer = httpx.post(url, json=body, headers=self.own, timeout=30)
+        assert answer.status_code == 200, answer.text
+        answered: dict[str, Any] = answer.json()
+        return answered
 
 
 def text(value: object) -> bool:
