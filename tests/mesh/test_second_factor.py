@@ -72,7 +72,7 @@ class Mesh:
             gone = await cell.records.orgs.account(EMAIL) is None
             return gone and found is not None and bool(found[0].row.region == target)
 
-        await until(moved)
+        await until(moved, deadline_s=60)
 
 
 @pytest.fixture(scope="module")
@@ -173,15 +173,16 @@ async def test_wrong_codes_are_throttled_with_wrong_passwords(mesh: Mesh) -> Non
 
 async def test_it_moves_with_its_account_and_what_was_used_stays_used(mesh: Mesh) -> None:
     app, codes = await mesh.enrolled(EU)
-    assert (await mesh.log_in(EU, codes[0])).status_code == 200
-    first = app.now()
+    first = app.now(ahead=1)
+    for code in (codes[0], first):
+        assert (await mesh.log_in(EU, code)).status_code == 200
     await mesh.assign(US)
     for at in (EU, US):
         assert error_of(await mesh.log_in(at)) == "401 second_factor_required"
         for used in (codes[0], first):
             assert error_of(await mesh.log_in(at, used)) == "401 second_factor_wrong"
-        assert (await mesh.log_in(at, codes[1 if at == EU else 2])).status_code == 200
-    signed = await mesh.log_in(EU, app.now(ahead=1))
+    assert (await mesh.log_in(US, codes[1])).status_code == 200
+    signed = await mesh.log_in(EU, codes[2])
     assert signed.status_code == 200 and signed.json()["user"]["home_region"] == US
     told = await mesh.ask(EU, PATH, token=signed.json()["token"])
     assert told.json()["second_factor"]["recovery_codes_left"] == RECOVERY_CODES - 3
@@ -205,7 +206,7 @@ async def test_no_file_log_or_span_of_the_mesh_holds_a_secret_or_a_code(
     texts = await asyncio.to_thread(read_all, tmp_path)
     sealed = {path for path, text in texts.items() if factor.sealed_secret in text}
     assert all(f"/{EU}/records.db" in path for path in sealed), "in the home, and nowhere else"
-    assert len(texts) > 5 and mesh.ada.user_id.encode() in b"".join(texts.values())
+    assert mesh.ada.org_id.encode() in b"".join(texts.values()), "the search is blind"
     texts["log"] = caplog.text.encode()
     assert "authorization" not in caplog.text
     assert [(path, each) for path, text in texts.items() for each in needles if each in text] == []
