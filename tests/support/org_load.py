@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-WORKERS = 24
+WORKERS = 16
 SAY_EVERY_S = 0.5
 ANSWER_S = 60.0
 MOST_FAULTS = 20
