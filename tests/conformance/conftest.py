@@ -12,6 +12,7 @@ from mesh.context import act_as
 from storage.analytics.engine import Engine, QueryLimits
 from storage.records.records import Records
 from tests.support.clickhouse.server import ClickHouse
+from tests.support.databases import sqlite_at
 from tests.support.engines import BACKENDS, open_engine, running_clickhouse
 from tests.support.logs import LOG_BACKENDS, LogPlace
 from tests.support.nats import Nats, running_nats
@@ -79,7 +80,7 @@ def postgres() -> Iterator[Postgres]:
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a test's own records are: new, on each database."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/records.db"
+        return sqlite_at(tmp_path / "records.db")
     server: Postgres = request.getfixturevalue("postgres")
     return await server.new_database()
 

@@ -28,6 +28,7 @@ from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
 from storage.records.tables import ACCOUNT_TABLES, ORG_TABLES, members, org_audit
+from tests.support.databases import sqlite_at
 from tests.support.nodes import AF, EU, US
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.roles import put_member, put_project_role
@@ -98,7 +99,7 @@ async def filled(records: Records, name: str = "1", person: str = "ada") -> None
 async def ends(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ends]:
     opened = []
     for kind, region in zip(request.param.split(" to "), (EU, US), strict=True):
-        url = f"sqlite+aiosqlite:///{tmp_path}/{region}.db"
+        url = sqlite_at(tmp_path / f"{region}.db")
         if kind == "postgresql":
             server: Postgres = request.getfixturevalue("postgres")
             url = await server.new_database()

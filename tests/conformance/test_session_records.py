@@ -12,6 +12,7 @@ import pytest
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
 from storage.records.sessions import SessionRecord
+from tests.support.databases import sqlite_at
 from tests.support.postgres import Postgres, running_postgres
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -29,7 +30,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/records.db"
+        return sqlite_at(tmp_path / "records.db")
     server: Postgres = request.getfixturevalue("postgres")
     return await server.new_database()
 

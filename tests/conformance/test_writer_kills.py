@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.ingest import inserting, writer
+from tests.support.lives import lived
 from tests.support.logs import LogPlace
 from tests.support.strace import Call, read_trace, run_traced
 
@@ -48,12 +48,11 @@ def command(folder: Path, die_at: str = "", seen: int = 1, count: int = 0, *more
     return [sys.executable, str(CHILD), str(folder), die_at, str(seen), str(count), *more]
 
 
-def live(folder: Path, die_at: str = "", seen: int = 1, count: int = 0) -> subprocess.CompletedProcess[str]:
-    """One life of the child, to its end or to the step where it dies."""
-    argv = command(folder, die_at, seen, count, "orders")
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == (9 if die_at else 0), f"{die_at}: {ended.stderr}"
-    return ended
+def live(folder: Path, die_at: str = "", seen: int = 1, count: int = 0) -> str:
+    """One life of the child, to its end or to the step where it dies: what it said."""
+    ended = lived(CHILD, command(folder, die_at, seen, count, "orders")[2:], folder / "said")
+    assert ended.returncode == (9 if die_at else 0), f"{die_at}: {ended.said}"
+    return ended.said
 
 
 def last_life(folder: Path, count: int, *, orders: bool = True) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def last_life(folder: Path, count: int, *, orders: bool = True) -> dict[str, Any
 
     Without those that were erased; a row of the same person after the last erasure is there.
     """
-    answer: dict[str, Any] = json.loads(live(folder).stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(live(folder).splitlines()[-1])
     places = [(seq, (seq - 1) % 50) for seq in range(1, count + 1)]
     last_order = max(seq for seq, place in places if place == 37) if orders else 0
     gone = {seq for seq, place in places if place in (31, 32, 33, 34, 37, 41) and seq <= last_order}

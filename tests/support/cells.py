@@ -48,6 +48,7 @@ from storage.mails import MailFolder
 from storage.records.publisher import Publisher
 from storage.records.records import Records
 from storage.registry.store import RegistryStore
+from tests.support.databases import REGISTRY, sqlite_at
 from tests.support.nodes import AF, make_node
 
 DEADLINE_S = 15.0
@@ -81,7 +82,7 @@ class RunningRegistry:
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
-        url = f"sqlite+aiosqlite:///{self.folder}/registry.db"
+        url = sqlite_at(self.folder / "registry.db", REGISTRY)
         config = RegistryConfig(
             store_url=url,
             catalogue=self.catalogue,
@@ -146,7 +147,7 @@ class RunningCell:
 
     async def start(self) -> None:
         stack = self._stack
-        url = self.records_url or f"sqlite+aiosqlite:///{self.folder}/records.db"
+        url = self.records_url or sqlite_at(self.folder / "records.db")
         self.records = await Records.open(url, region=self.region)
         stack.push_async_callback(self.records.close)
         self.directory = LmdbDirectory.open(
