@@ -383,9 +383,9 @@ async def test_an_account_goes_with_its_only_organisation(ends: Ends) -> None:
     (leaving,) = await ends.old.moves.accounts.going_with("org_1")
     assert leaving.user_id == "usr_ada", "usr_eve is a member of org_2 too"
     word = handovers((EU, US), login_hint="hint_ada")[0]
-    given = await ends.old.moves.accounts.hand_over(leaving, "op_1", "hint_ada", word)
+    given = await ends.old.moves.accounts.hand_over(leaving, "org_1", "op_1", "hint_ada", word, str.encode)
     again = await ends.old.moves.accounts.hand_over(
-        leaving, "op_1", "hint_ada", handovers((EU, US), login_hint="x")[0]
+        leaving, "org_1", "op_1", "hint_ada", handovers((EU, US), login_hint="x")[0], str.encode
     )
     assert given == again == word, "it is given away once"
     assert await ends.old.orgs.departed("hint_ada") and not await ends.old.orgs.departed("hint_eve")
@@ -426,7 +426,7 @@ async def test_nothing_is_left_in_the_old_regions_file(tmp_path: Path) -> None:
     await ends.move()
     word = handovers((EU, US), login_hint="hint_ada")[0]
     (leaving,) = await old.moves.accounts.going_with("org_1")
-    await old.moves.accounts.hand_over(leaving, "op_1", "hint_ada", word)
+    await old.moves.accounts.hand_over(leaving, "org_1", "op_1", "hint_ada", word, str.encode)
     await new.moves.accounts.take("usr_ada", word, await old.moves.accounts.rows("usr_ada"), hint_of)
     await old.moves.accounts.erase("usr_ada", "op_1")
     departure = await old.moves.departures.latest("org_1")

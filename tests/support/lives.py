@@ -1,8 +1,8 @@
 """Lives of a child that is killed: forked from a process that has imported what it needs, and opened nothing.
 
 Python and its imports take 1.2 s of CPU, more than most lives; a test of kills has a hundred of them. The
-server they are forked from has no engine, no log and no thread, and not even chDB: forked after its import, it
-hangs (measured).
+server they are forked from has no engine, no log, no thread, and not even chDB: who is forked after its
+import hangs (measured).
 """
 
 from __future__ import annotations
