@@ -41,7 +41,6 @@ class ApiTokens:
         self._directory = directory
         self._cells = cells
         self._actors = actors
-        self._stub = ApiTokenServiceStub(cells.internal)
 
     def routes(self) -> list[Route]:
         """Every route of API tokens."""
@@ -81,6 +80,10 @@ class ApiTokens:
         request = RevokeTokenRequest(project_id=project_id, token_id=http.path_params["token_id"])
         await self._cells.call(self._stub.RevokeToken, request, token=token)
         return reply({"ok": True})
+
+    @property
+    def _stub(self) -> ApiTokenServiceStub:
+        return ApiTokenServiceStub(self._cells.internal)
 
     def _asked(self, http: HttpRequest) -> tuple[str, str]:
         return bearer(http), project_here(http, self._directory, self._region)

@@ -110,7 +110,7 @@ def _served() -> set[tuple[str, str]]:
     directory: Directory = MemoryDirectory()
     unwired: Any = None
     health = Health(directory=directory, coalescer=unwired, gauges=())
-    managed = managed_routes(region=EU, directory=directory, cells=unwired, hint_of=str)
+    managed = managed_routes(region=EU, directory=directory, cells=unwired, hint_of=str, callers=unwired)
     ingestion = Ingestion(
         region=EU,
         directory=directory,
