@@ -124,7 +124,9 @@ async def test_it_goes_where_its_account_goes_and_changes_nowhere_on_the_way(
     step = AssignmentStep.ASSIGNMENT_STEP_FENCED
     departure = Departure("op_1", "org_1", US, 2, step, "usr_1", b"k" * 32, 2)
     await old.moves.departures.begin(departure, Actor("usr_1", "ada@example.org"))
-    await old.moves.accounts.hand_over(Leaving("usr_1", "ada@example.org", 2), "op_1", "hint", word)
+    leaving = Leaving("usr_1", "ada@example.org", 2)
+    given = await old.moves.accounts.hand_over(leaving, "org_1", "op_1", "hint", word, str.encode)
+    assert given == word
     changes = old.second_factors
     for call in (
         changes.accept(FACTOR, STEP + 1),
