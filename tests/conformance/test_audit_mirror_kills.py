@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from services.ingest.mirror import copying
+from tests.support.lives import lived
 from tests.support.postgres import Postgres
 
 pytestmark = [pytest.mark.disk, pytest.mark.network, pytest.mark.timeout(400)]
@@ -33,10 +32,9 @@ async def records_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatc
 
 def live(folder: Path, url: str, die_at: str = "") -> dict[str, list[int]]:
     """One life; what it found at its end, by log: differences, rows behind, rows, rows in parts."""
-    argv = [sys.executable, str(CHILD), str(folder), url, die_at]
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == (KILLED if die_at else 0), f"{die_at}: {ended.stderr}"
-    found: dict[str, list[int]] = json.loads(ended.stdout.splitlines()[-1]) if not die_at else {}
+    ended = lived(CHILD, [str(folder), url, die_at], folder / "said")
+    assert ended.returncode == (KILLED if die_at else 0), f"{die_at}: {ended.said}"
+    found: dict[str, list[int]] = json.loads(ended.said.splitlines()[-1]) if not die_at else {}
     return found
 
 
