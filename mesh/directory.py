@@ -132,6 +132,9 @@ class Directory(Protocol):
     def session_ended(self, region: str, session_id: str) -> bool:
         """Whether a session that a region has begun was ended before its tokens do."""
 
+    def account_ended_ms(self, region: str, user_id: str) -> int:
+        """Before when the single sign-ons of an account of a region were ended, unix ms; 0 for never."""
+
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         """What a user may do in a project of this cell's own region."""
 

@@ -102,7 +102,18 @@ def verify(
     issuer, session_id = str(claims["iss"]), str(claims.get("sid", ""))
     if session_id and directory.session_ended(issuer, session_id):
         raise Unauthenticated(ErrorReason.ERROR_REASON_SESSION_ENDED)
+    if (home := str(claims.get("home", ""))) and _ended_at_home(directory, home, claims):
+        raise Unauthenticated(ErrorReason.ERROR_REASON_SESSION_ENDED)
     return Claims(str(claims.get("sub", "")), issuer, claims)
+
+
+def _ended_at_home(directory: Directory, home: str, claims: Mapping[str, Any]) -> bool:
+    """Whether a single sign-on of an account was ended at the account's home, after this token was issued.
+
+    The issuer's clock may be ahead: a token that was issued within the leeway after the end is refused too.
+    """
+    ended_ms = directory.account_ended_ms(home, str(claims.get("sub", "")))
+    return ended_ms > 0 and (float(claims["iat"]) - LEEWAY.total_seconds()) * 1000 <= ended_ms
 
 
 def verify_person(token: str | None, *, directory: Directory, org_id: str | None) -> Claims:

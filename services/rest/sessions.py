@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import Unauthenticated
+from mesh.tokens import MEMBER, USER, verify
 from sankofa.org.v1.session_pb2 import (
     ChangePasswordRequest,
     EndSessionRequest,
@@ -20,7 +21,7 @@ from sankofa.org.v1.session_pb2 import (
 )
 from services.rest import render
 from services.rest.cells import Cells
-from services.rest.routing import home_of_caller, read_json, reply, resource
+from services.rest.routing import bearer, home_of_caller, read_json, reply, resource
 
 
 class Refresh(msgspec.Struct):
@@ -74,7 +75,7 @@ class Sessions:
 
     async def sign_out(self, http: HttpRequest) -> Response:
         """Ends this session, or all of the account's."""
-        token, home = home_of_caller(http, self._directory)
+        token, home = self._issuer(http)
         body = await read_json(http, SignOut)
         request = SignOutRequest(region=home, everywhere=body.everywhere)
         await self._cells.call((await self._cells.sessions(home)).SignOut, request, token=token)
@@ -92,17 +93,25 @@ class Sessions:
 
     async def list_sessions(self, http: HttpRequest) -> Response:
         """The account's sessions, the last used first."""
-        token, home = home_of_caller(http, self._directory)
+        token, home = self._issuer(http)
         stub = await self._cells.sessions(home)
         listed = await self._cells.call(stub.ListSessions, ListSessionsRequest(region=home), token=token)
         return reply({"ok": True, "sessions": [_session(each) for each in listed.sessions]})
 
     async def end_session(self, http: HttpRequest) -> Response:
         """Ends one of the account's sessions."""
-        token, home = home_of_caller(http, self._directory)
+        token, home = self._issuer(http)
         request = EndSessionRequest(region=home, session_id=http.path_params["session_id"])
         await self._cells.call((await self._cells.sessions(home)).EndSession, request, token=token)
         return reply({"ok": True})
+
+    def _issuer(self, http: HttpRequest) -> tuple[str, str]:
+        """The caller's token, and the region that began its session: the home. Raises Unauthenticated.
+
+        Of a single sign-on that is the region that was its organisation's primary then.
+        """
+        token = bearer(http)
+        return token, verify(token, directory=self._directory, audience=(USER, MEMBER)).issuer_region
 
 
 def _session(session: Session) -> render.Json:
@@ -114,4 +123,5 @@ def _session(session: Session) -> render.Json:
         "address": session.address,
         "user_agent": session.user_agent,
         "current": session.current,
+        "org_id": session.org_id or None,
     }

@@ -13,6 +13,7 @@ from storage.directory.entries import (
     FORGOTTEN,
     access_key,
     decode_access,
+    decode_end,
     decode_pin,
     encode,
     joined,
@@ -70,7 +71,7 @@ def forget_ends(txn: Transaction, databases: Databases, now_ms: int) -> None:
     with txn.cursor(databases["session_ends"]) as cursor:
         found = cursor.first()
         while found:
-            found = cursor.delete() if int(cursor.value()) < now_ms else cursor.next()
+            found = cursor.delete() if decode_end(cursor.value())[0] < now_ms else cursor.next()
 
 
 def put_access(txn: Transaction, databases: Databases, primary_region: str, row: AccessFact) -> None:

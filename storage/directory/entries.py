@@ -128,8 +128,18 @@ def value_of(signed: SignedRow) -> bytes:
             last = row.org.handovers[-1]
             return encode(OrgEntry(region, row.org.epoch, last.from_region, last.at_unix_ms))
         case "session_end":
-            return str(row.session_end.forget_after_unix_ms).encode()
+            end = row.session_end
+            return b"%d %d" % (end.forget_after_unix_ms, end.before_unix_ms)
     raise ValueError(f"no directory holds a {kind}")
+
+
+def decode_end(value: bytes) -> tuple[int, int]:
+    """When the end of a session is forgotten, and, of an account, which tokens it is of: unix milliseconds.
+
+    Entries of before there were any of accounts have the first part only.
+    """
+    forget_after, _, before = value.partition(b" ")
+    return int(forget_after), int(before or 0)
 
 
 def is_retired(token_key: bytes) -> bool:
@@ -170,7 +180,8 @@ def row_of(kind: str, key: bytes, value: bytes) -> Row:
             return Row(region=entry.region, org=Org(org_id=key.decode(), epoch=entry.epoch))
         case "session_end":
             region, session_id = key.decode().split("\0")
-            end = SessionEnd(session_id=session_id, forget_after_unix_ms=int(value))
+            forget_after, before = decode_end(value)
+            end = SessionEnd(session_id=session_id, forget_after_unix_ms=forget_after, before_unix_ms=before)
             return Row(region=region, session_end=end)
     raise ValueError(f"no directory holds a {kind}")
 

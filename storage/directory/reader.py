@@ -17,6 +17,7 @@ from storage.directory.entries import (
     MAX_KEY_BYTES,
     decode_access,
     decode_api_token,
+    decode_end,
     decode_key,
     decode_org,
     decode_pin,
@@ -123,6 +124,11 @@ class DirectoryReader:
     def session_ended(self, region: str, session_id: str) -> bool:
         """Whether a session of a region's accounts has ended before its tokens do."""
         return self._get(self._db["session_ends"], joined(region, session_id)) is not None
+
+    def account_ended_ms(self, region: str, user_id: str) -> int:
+        """Before when the single sign-ons of an account of a region were ended, unix ms; 0 for never."""
+        value = self._get(self._db["session_ends"], joined(region, user_id))
+        return 0 if value is None else decode_end(value)[1]
 
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         """What a user may do in a project of this cell's own region.

@@ -21,7 +21,9 @@ class Carried:
 class SessionRecord:
     """A session. No token of it is stored, only the number of the refresh token that is to be shown next.
 
-    `address` and `user_agent` are those that last refreshed it, at `last_used_at_ms`.
+    `org_id` is that of a single sign-on, which is good for that organisation and has no refresh token; empty:
+    the session is of an account. `address` and `user_agent` are those that last refreshed it, at
+    `last_used_at_ms`.
     """
 
     session_id: str
@@ -34,6 +36,7 @@ class SessionRecord:
     user_agent: str
     carried: Carried | None = None
     """Of one that came here with its account."""
+    org_id: str = ""
 
 
 class SessionRecords(Protocol):
@@ -43,7 +46,10 @@ class SessionRecords(Protocol):
     """
 
     async def begin(self, session: SessionRecord) -> bool:
-        """Writes one, and forgets those that are over. False where the account is not here, or leaves."""
+        """Writes one, and forgets those that are over. False where the account is not here, or leaves.
+
+        A single sign-on needs no account: it is its organisation's.
+        """
 
     async def find(self, session_id: str) -> SessionRecord | None:
         """A session that has not been ended; it may have expired."""
@@ -57,16 +63,19 @@ class SessionRecords(Protocol):
     async def advance(self, session: SessionRecord, number: int) -> bool:
         """Writes a session whose token of this number was used; False where another use came before."""
 
-    async def of(self, user_id: str, now_ms: int) -> Sequence[SessionRecord]:
-        """An account's sessions that are going on, the last used first."""
+    async def of(self, user_id: str, now_ms: int, *, org_id: str = "") -> Sequence[SessionRecord]:
+        """An account's sessions that are going on, the last used first; only single sign-ons to `org_id`."""
 
     async def end(self, session_ids: Sequence[str], now_ms: int, forget_after_ms: int) -> list[Row]:
         """Ends sessions; of those that were not going on nothing is said."""
 
+    async def end_all(self, user_id: str, now_ms: int, forget_after_ms: int) -> list[Row]:
+        """Ends an account's sessions, and says so of its single sign-ons in other regions."""
+
     async def change_password(
         self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
     ) -> list[Row]:
-        """Writes another password and ends all of the account's sessions but one."""
+        """Writes another password and ends all of the account's sessions but one, as `end_all`."""
 
     async def ends(self, now_ms: int) -> list[Row]:
         """Of every session of which a token may still be valid, for a directory that is rebuilt."""

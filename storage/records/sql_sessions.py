@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy import Row as Found
-from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sankofa.registry.v1.registry_pb2 import Row, SessionEnd
@@ -27,6 +27,8 @@ from storage.records.tables import (
 from storage.registry.rules import key_of
 
 _GOING_ON = sessions.c.forget_after.is_(None)
+_ACCOUNT = -1
+"""The generation of what says that an account's single sign-ons have ended: it is nobody's session."""
 
 
 class SqlSessionRecords:
@@ -38,10 +40,7 @@ class SqlSessionRecords:
     async def begin(self, session: SessionRecord) -> bool:
         """As SessionRecords says."""
         async with self._database.write() as connection:
-            here = select(accounts.c.user_id).where(accounts.c.user_id == session.user_id)
-            gone = select(account_departures.c.account_id)
-            leaving = await connection.scalar(gone.where(account_departures.c.account_id == session.user_id))
-            if await connection.scalar(here.with_for_update(key_share=True)) is None or leaving is not None:
+            if not session.org_id and not await _is_here(connection, session.user_id):
                 return False
             await self._forget(connection, session.created_at_ms)
             await connection.execute(insert(sessions).values(_values(session)))
@@ -74,10 +73,12 @@ class SqlSessionRecords:
             done = await connection.execute(update(sessions).where(*this).values(_values(session)))
             return done.rowcount == 1
 
-    async def of(self, user_id: str, now_ms: int) -> Sequence[SessionRecord]:
+    async def of(self, user_id: str, now_ms: int, *, org_id: str = "") -> Sequence[SessionRecord]:
         """As SessionRecords says."""
-        these = (sessions.c.user_id == user_id, sessions.c.expires_at > now_ms, _GOING_ON)
+        these = (_whose(user_id), sessions.c.expires_at > now_ms, _GOING_ON)
         query = select(sessions).where(*these)
+        if org_id:
+            query = query.where(sessions.c.org_id == org_id)
         ordered = query.order_by(sessions.c.last_used_at.desc(), sessions.c.session_id)
         async with self._database.read() as connection:
             return [_session(row) for row in await connection.execute(ordered)]
@@ -88,11 +89,18 @@ class SqlSessionRecords:
             await self._forget(connection, now_ms)
             return await self._end(connection, sessions.c.session_id.in_(session_ids), forget_after_ms)
 
+    async def end_all(self, user_id: str, now_ms: int, forget_after_ms: int) -> list[Row]:
+        """As SessionRecords says."""
+        async with self._database.write() as connection:
+            await self._forget(connection, now_ms)
+            rows = await self._end(connection, _whose(user_id), forget_after_ms)
+            return rows + await self._end_elsewhere(connection, user_id, now_ms, forget_after_ms)
+
     async def change_password(
         self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
     ) -> list[Row]:
         """As SessionRecords says."""
-        others = (sessions.c.user_id == user_id) & (sessions.c.session_id != keep)
+        others = _whose(user_id) & (sessions.c.session_id != keep)
         async with self._database.write() as connection:
             this = update(accounts).where(accounts.c.user_id == user_id)
             await connection.execute(this.values(password_hash=password_hash))
@@ -100,24 +108,47 @@ class SqlSessionRecords:
             factor = update(second_factors).where(second_factors.c.user_id == user_id)
             await connection.execute(factor.values(wrong_codes=0))
             await self._forget(connection, now_ms)
-            return await self._end(connection, others, forget_after_ms)
+            rows = await self._end(connection, others, forget_after_ms)
+            return rows + await self._end_elsewhere(connection, user_id, now_ms, forget_after_ms)
 
     async def ends(self, now_ms: int) -> list[Row]:
         """As SessionRecords says."""
-        query = select(sessions.c.session_id, sessions.c.forget_after)
         async with self._database.read() as connection:
-            found = await connection.execute(query.where(sessions.c.forget_after >= now_ms))
-            return [self._row(row.session_id, row.forget_after) for row in found]
+            found = await connection.execute(select(sessions).where(sessions.c.forget_after >= now_ms))
+            return [
+                self._row(
+                    row.session_id, row.forget_after, row.created_at if row.generation == _ACCOUNT else 0
+                )
+                for row in found
+            ]
 
     async def _end(self, connection: AsyncConnection, these: Any, forget_after_ms: int) -> list[Row]:
         # What is kept of an ended session is its id, wherever its account goes: no person, address, agent.
         ended = update(sessions).where(these, _GOING_ON).returning(sessions.c.session_id)
-        nobody = {"user_id": "", "address": "", "user_agent": "", "carried_key": None, "carried_number": None}
+        nobody = {
+            "user_id": "",
+            "member_id": "",
+            "address": "",
+            "user_agent": "",
+            "carried_key": None,
+            "carried_number": None,
+        }
         values = {"forget_after": forget_after_ms} | nobody
         found = await connection.scalars(ended.values(values))
         rows = [self._row(session_id, forget_after_ms) for session_id in found]
         await enqueue(connection, rows)
         return rows
+
+    async def _end_elsewhere(
+        self, connection: AsyncConnection, user_id: str, now_ms: int, forget_after_ms: int
+    ) -> list[Row]:
+        """Kept as a session that has ended, under the account's own id: `created_at` is when."""
+        ended = SessionRecord(user_id, "", _ACCOUNT, now_ms, now_ms, now_ms, "", "")
+        await connection.execute(delete(sessions).where(sessions.c.session_id == user_id))
+        await connection.execute(insert(sessions).values(_values(ended) | {"forget_after": forget_after_ms}))
+        row = self._row(user_id, forget_after_ms, now_ms)
+        await enqueue(connection, [row])
+        return [row]
 
     async def _forget(self, connection: AsyncConnection, now_ms: int) -> None:
         """Removes what has expired, and ended sessions of which no token can be valid any more."""
@@ -130,15 +161,29 @@ class SqlSessionRecords:
         if names:
             await connection.execute(delete(outbox).where(outbox.c.name.in_(names)))
 
-    def _row(self, session_id: str, forget_after_ms: int) -> Row:
-        end = SessionEnd(session_id=session_id, forget_after_unix_ms=forget_after_ms)
+    def _row(self, session_id: str, forget_after_ms: int, before_ms: int = 0) -> Row:
+        end = SessionEnd(
+            session_id=session_id, forget_after_unix_ms=forget_after_ms, before_unix_ms=before_ms
+        )
         return Row(region=self._database.region, session_end=end)
+
+
+def _whose(user_id: str) -> ColumnElement[bool]:
+    return or_(sessions.c.user_id == user_id, sessions.c.member_id == user_id)
+
+
+async def _is_here(connection: AsyncConnection, user_id: str) -> bool:
+    """Whether this is an account's home, and is going to be."""
+    here = select(accounts.c.user_id).where(accounts.c.user_id == user_id)
+    gone = select(account_departures.c.account_id)
+    leaving = await connection.scalar(gone.where(account_departures.c.account_id == user_id))
+    return await connection.scalar(here.with_for_update(key_share=True)) is not None and leaving is None
 
 
 def _session(row: Found[Any]) -> SessionRecord:
     return SessionRecord(
         row.session_id,
-        row.user_id,
+        row.user_id or row.member_id,
         row.generation,
         row.created_at,
         row.last_used_at,
@@ -146,6 +191,7 @@ def _session(row: Found[Any]) -> SessionRecord:
         row.address,
         row.user_agent,
         None if row.carried_key is None else Carried(row.carried_key, row.carried_number),
+        row.org_id,
     )
 
 
@@ -153,4 +199,8 @@ def _values(session: SessionRecord) -> dict[str, object]:
     """But for what was carried, which is written once."""
     values = {name.removesuffix("_ms"): value for name, value in asdict(session).items()}
     del values["carried"]
-    return values
+    of_account = not session.org_id
+    return values | {
+        "user_id": session.user_id if of_account else "",
+        "member_id": "" if of_account else session.user_id,
+    }

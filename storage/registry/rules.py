@@ -77,7 +77,8 @@ def check_form(row: Row) -> None:
         "org_operation": 0 < len(row.org_operation.operation_id) <= MAX_ID_BYTES
         and 0 < row.org_operation.begun_at_unix_ms <= MAX_EPOCH
         and bool(row.org_operation.kind),
-        "session_end": 0 < row.session_end.forget_after_unix_ms <= MAX_EPOCH,
+        "session_end": 0 < row.session_end.forget_after_unix_ms <= MAX_EPOCH
+        and 0 <= row.session_end.before_unix_ms <= MAX_EPOCH,
     }
     if not sound.get(kind, True):
         raise InvalidInput(detail=f"a malformed {kind} row")
@@ -97,7 +98,8 @@ def supersedes(new: Row, old: Row) -> bool:
     if kind in ("org", "login_hint") and epoch_of(new) > epoch_of(old):
         return _follows(new, old)
     if kind == "session_end":
-        return False  # it ends once, and whatever is said later changes nothing
+        # A session ends once, and whatever is said later changes nothing; an account's may end again.
+        return new.session_end.before_unix_ms > old.session_end.before_unix_ms > 0
     if kind == "org_operation":
         return _takes_turn(new.org_operation, old.org_operation)
     if new.region != old.region:

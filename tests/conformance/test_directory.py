@@ -24,7 +24,7 @@ from storage.directory.lmdb import LmdbDirectory
 from storage.directory.reader import LEASE_MS
 from storage.registry.rules import Position
 from tests.support.nodes import AF, EU, US
-from tests.support.rows import api_key, hash_of, hint, jwt_key, moved_org, org, pin, signer
+from tests.support.rows import account_end, api_key, hash_of, hint, jwt_key, moved_org, org, pin, signer
 
 pytestmark = pytest.mark.disk
 
@@ -172,6 +172,15 @@ async def test_a_revoked_key_stays_revoked_after_a_full_compare_and_a_restart(
     directory = open_directory(region=region)
     await directory.apply([api_key("a", EU)], Position("new", 2))
     assert directory.key(hash_of("a")) is None
+
+
+async def test_the_last_end_of_an_account_counts_and_of_its_home_only(open_directory: Open) -> None:
+    directory = open_directory()
+    await directory.apply([account_end("usr_1", US, 5), account_end("usr_1", US, 7)])
+    assert await directory.apply([account_end("usr_1", US, 6)]) == 0
+    directory = open_directory()
+    assert directory.account_ended_ms(US, "usr_1") == 7
+    assert directory.account_ended_ms(EU, "usr_1") == directory.account_ended_ms(US, "usr_2") == 0
 
 
 @pytest.mark.parametrize("issuer", [EU, US])

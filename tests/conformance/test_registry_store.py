@@ -19,7 +19,7 @@ from storage.registry.tables import metadata
 from storage.sql import open_database
 from tests.support.nodes import EU, US
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.rows import api_key, hint, jwt_key, org, pin, signed, signer
+from tests.support.rows import account_end, api_key, hint, jwt_key, org, pin, signed, signer
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -95,6 +95,13 @@ async def test_a_revoked_key_is_never_revoked_back(store: RegistryStore) -> None
     revoked = await store.put([api_key("a", EU, revoked=True)])
     assert await store.put([api_key("a", EU)]) == revoked
     assert (await rows_after(store, revoked.seq - 1))[0].row.api_key.revoked
+
+
+async def test_an_account_may_end_again_and_an_earlier_end_changes_nothing(store: RegistryStore) -> None:
+    await store.put([account_end("usr_1", EU, 5)])
+    later = await store.put([account_end("usr_1", EU, 7)])
+    assert await store.put([account_end("usr_1", EU, 6)]) == later
+    assert await rows_after(store, later.seq - 1) == [account_end("usr_1", EU, 7)]
 
 
 async def test_a_retired_token_key_is_never_taken_back_and_has_no_second_value(store: RegistryStore) -> None:

@@ -91,9 +91,35 @@ async def test_a_new_password_ends_all_sessions_but_one(records: Records) -> Non
     rows = await records.sessions.change_password(
         "usr_1", "other", keep="ses_b", now_ms=NOW, forget_after_ms=NOW + 1000
     )
-    assert sorted(row.session_end.session_id for row in rows) == ["ses_a", "ses_c"]
+    assert sorted(row.session_end.session_id for row in rows) == ["ses_a", "ses_c", "usr_1"]
     account = await records.orgs.account("ada@example.org")
     assert account is not None and account.password_hash == "other"
+
+
+async def test_the_end_of_all_of_an_account_is_told_of_other_regions_too_and_later_again(
+    records: Records,
+) -> None:
+    await records.sessions.begin(session("a"))
+    rows = await records.sessions.end_all("usr_1", NOW, NOW + 1000)
+    told = [(row.session_end.session_id, row.session_end.before_unix_ms) for row in rows]
+    assert told == [("ses_a", 0), ("usr_1", NOW)]
+    assert await records.sessions.of("usr_1", NOW) == []
+    assert sorted(map(str, await records.sessions.ends(NOW))) == sorted(map(str, rows))
+    (again,) = await records.sessions.end_all("usr_1", NOW + 500, NOW + 1500)
+    assert again.session_end.before_unix_ms == NOW + 500
+    assert await ends_pending(records) == ["ses_a", "usr_1"]
+    await records.sessions.end_all("usr_none", NOW + 2000, NOW + 3000)
+    assert await ends_pending(records) == ["usr_none"]
+
+
+async def test_a_single_sign_on_needs_no_account_and_is_listed_by_its_organisation(records: Records) -> None:
+    for name, user, org_id in (("a", "usr_1", "org_1"), ("b", "usr_1", "org_2"), ("c", "usr_sso", "org_1")):
+        await records.sessions.begin(replace(session(name), user_id=user, org_id=org_id))
+    await records.sessions.begin(session("d"))
+    of = records.sessions.of
+    assert [each.session_id for each in await of("usr_1", NOW)] == ["ses_a", "ses_b", "ses_d"]
+    assert [each.session_id for each in await of("usr_1", NOW, org_id="org_1")] == ["ses_a"]
+    assert [each.org_id for each in await of("usr_sso", NOW, org_id="org_1")] == ["org_1"]
 
 
 async def test_nobody_without_an_account_here_has_a_session(records: Records) -> None:

@@ -33,6 +33,7 @@ class MemoryDirectory:
     catalogue: dict[str, RegionFact] = field(default_factory=dict)
     ended: set[tuple[str, str]] = field(default_factory=set)
     api_tokens: dict[bytes, ApiTokenFact] = field(default_factory=dict)
+    accounts_ended: dict[tuple[str, str], int] = field(default_factory=dict)
     retired: set[tuple[str, str]] = field(default_factory=set)
     fresh: bool = True
 
@@ -68,6 +69,9 @@ class MemoryDirectory:
 
     def session_ended(self, region: str, session_id: str) -> bool:
         return (region, session_id) in self.ended
+
+    def account_ended_ms(self, region: str, user_id: str) -> int:
+        return self.accounts_ended.get((region, user_id), 0)
 
     def access(self, user_id: str, project_id: str) -> AccessFact | None:
         return self.rows.get((user_id, project_id))

@@ -15,6 +15,7 @@ from sankofa.registry.v1.registry_pb2 import (
     OrgOperation,
     Pin,
     Row,
+    SessionEnd,
     SignedRow,
     Signer,
 )
@@ -86,6 +87,11 @@ def operation(org: str, name: str, region: str, begun: int = 1, *, finished: boo
         finished=finished,
     )
     return signed(Row(region=region, org_operation=fact))
+
+
+def account_end(user: str, region: str, before_ms: int) -> SignedRow:
+    end = SessionEnd(session_id=user, forget_after_unix_ms=2_000_000_000_000, before_unix_ms=before_ms)
+    return signed(Row(region=region, session_end=end))
 
 
 def hint(value: str, region: str) -> SignedRow:

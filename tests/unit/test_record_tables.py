@@ -18,6 +18,7 @@ STAYS = {
     "account_orgs": "where its owner may be a member is the account's",
     "sso_identities": "whom a provider knows is the organisation's",
     "sso_sign_ins": "a sign-in between two visits of a browser: over in 10 minutes, begun anew elsewhere",
+    "sessions": "a single sign-on is over in minutes, and signed by the region that was the primary then",
     "departures": "how a region remembers what has left it: ids and times",
     "arrivals": "how a region remembers what has come to it: ids and times",
 }

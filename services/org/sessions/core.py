@@ -11,7 +11,7 @@ from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
 from mesh.signing import RowSigner
-from mesh.tokens import LEEWAY, USER, verify
+from mesh.tokens import LEEWAY, MEMBER, USER, verify
 from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OwnDirectory, RegistryPublisher
@@ -31,10 +31,15 @@ MOST_SESSIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose token it is; `session_id` is empty in a token that names none."""
+    """Whose token it is; `session_id` is empty in a token that names none.
+
+    `org_id`: they came by this organisation's single sign-on, and may do what concerns that; empty: by their
+    account.
+    """
 
     user_id: str
     session_id: str
+    org_id: str = ""
 
 
 class Sessions:
@@ -71,22 +76,24 @@ class Sessions:
 
     async def begin(self, user_id: str) -> Tokens:
         """A new session of someone who has shown who they are. Raises CrossingRefused(ACCOUNT_MOVED)."""
-        now, where = self._clock_ms(), origin()
-        session = SessionRecord(
-            session_id=new_id("ses"),
-            user_id=user_id,
-            generation=0,
-            created_at_ms=now,
-            last_used_at_ms=now,
-            expires_at_ms=now + self._idle_ms,
-            address=where.address,
-            user_agent=where.user_agent,
-        )
+        session = self._new(user_id, self._idle_ms)
         if not await self._records.begin(session):
             raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
-        going_on = await self._records.of(user_id, now)
-        await self._end([old.session_id for old in going_on[MOST_SESSIONS:]])
+        await self._end_oldest(session)
         return await self._tokens(session)
+
+    async def begin_sso(self, user_id: str, org_id: str, home_region: str) -> str:
+        """One of who came by an organisation's single sign-on: an access token, and no refresh token.
+
+        `home_region`: of the account that is linked to it, which can end it too; empty where there is none.
+        """
+        session = self._new(user_id, int(self._token_lifetime.total_seconds() * 1000), org_id)
+        await self._records.begin(session)
+        await self._end_oldest(session)
+        claims = {"sub": user_id, "sid": session.session_id, "org_id": org_id}
+        if home_region:
+            claims["home"] = home_region
+        return await self._signing.sign(claims, audience=MEMBER, lifetime=self._token_lifetime)
 
     async def refresh(self, token: str) -> Tokens:
         """The successor of a refresh token, once.
@@ -107,7 +114,7 @@ class Sessions:
             genuine = self._refresh_tokens.made(shown)
         if not genuine:
             raise Unauthenticated
-        if session is None or session.expires_at_ms <= now:
+        if session is None or session.expires_at_ms <= now or session.org_id:
             raise _ended()
         if shown.number == session.generation:
             used = replace(
@@ -132,15 +139,18 @@ class Sessions:
         return self._refresh_tokens.key_of(session_id)
 
     async def sign_out(self, token: str | None, *, everywhere: bool) -> None:
-        """Ends the caller's session, or every one of the account."""
-        caller = await self._at_home(token)
-        going_on = await self._records.of(caller.user_id, self._clock_ms()) if everywhere else ()
+        """Ends the caller's session, or every one of the account; or of the single sign-on that it is."""
+        caller, now = await self._at_home(token), self._clock_ms()
+        if everywhere and not caller.org_id:
+            await self._tell(await self._records.end_all(caller.user_id, now, self._forget_after(now)))
+            return
+        going_on = await self._records.of(caller.user_id, now, org_id=caller.org_id) if everywhere else ()
         await self._end({caller.session_id, *(session.session_id for session in going_on)})
 
     async def list(self, token: str | None) -> tuple[Caller, Sequence[SessionRecord]]:
-        """The caller, and the account's sessions that are going on."""
+        """The caller, and the account's sessions that are going on; or those of its single sign-on."""
         caller = await self._at_home(token)
-        return caller, await self._records.of(caller.user_id, self._clock_ms())
+        return caller, await self._records.of(caller.user_id, self._clock_ms(), org_id=caller.org_id)
 
     async def end(self, token: str | None, session_id: str) -> None:
         """Ends one of the account's sessions. Raises NotFound(SESSION_NOT_FOUND)."""
@@ -163,15 +173,40 @@ class Sessions:
 
     def caller(self, token: str | None) -> Caller:
         """Who asks about their own account. Raises Unauthenticated, for another region's token too."""
-        claims = verify(token, directory=self._directory, audience=USER)
+        caller = self.holder(token)
+        if caller.org_id:
+            raise Unauthenticated
+        return caller
+
+    def holder(self, token: str | None) -> Caller:
+        """Who holds a session that this region has begun, also by single sign-on. Raises Unauthenticated."""
+        claims = verify(token, directory=self._directory, audience=(USER, MEMBER))
         if claims.issuer_region != self._region:
             raise Unauthenticated
-        return Caller(claims.subject, str(claims.extra.get("sid", "")))
+        return Caller(claims.subject, str(claims.extra.get("sid", "")), claims.only_org or "")
+
+    def _new(self, user_id: str, lasts_ms: int, org_id: str = "") -> SessionRecord:
+        now, where = self._clock_ms(), origin()
+        return SessionRecord(
+            session_id=new_id("ses"),
+            user_id=user_id,
+            generation=0,
+            created_at_ms=now,
+            last_used_at_ms=now,
+            expires_at_ms=now + lasts_ms,
+            address=where.address,
+            user_agent=where.user_agent,
+            org_id=org_id,
+        )
+
+    async def _end_oldest(self, begun: SessionRecord) -> None:
+        going_on = await self._records.of(begun.user_id, begun.created_at_ms, org_id=begun.org_id)
+        await self._end([old.session_id for old in going_on[MOST_SESSIONS:]])
 
     async def _at_home(self, token: str | None) -> Caller:
-        """As `caller`. Raises Unauthenticated where the account has moved, too: a refresh helps."""
-        caller = self.caller(token)
-        if not await self._records.at_home(caller.user_id):
+        """As `holder`. Raises Unauthenticated where the account has moved, too: a refresh helps."""
+        caller = self.holder(token)
+        if not caller.org_id and not await self._records.at_home(caller.user_id):
             raise Unauthenticated
         return caller
 

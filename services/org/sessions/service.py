@@ -45,6 +45,7 @@ class SessionServicer(SessionServiceServicer):
                 address=session.address,
                 user_agent=session.user_agent,
                 current=session.session_id == caller.session_id,
+                org_id=session.org_id,
             )
             for session in going_on
         ]

@@ -6,7 +6,6 @@ not: passwords and sessions of accounts, which have nothing to do with it. docs/
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from mesh.egress import Egress
@@ -16,12 +15,11 @@ from sankofa.org.v1 import sso_pb2
 from sankofa.org.v1.sso_pb2_grpc import add_SsoServiceServicer_to_server
 from services.org.callers import Callers
 from services.org.signal import ChangeSignal
-from services.org.signing import TokenSigner
 from services.org.sso.callback import Callback
 from services.org.sso.provider import Providers
 from services.org.sso.service import SsoServicer
 from services.org.sso.settings import Settings
-from services.org.sso.signing_in import SigningIn
+from services.org.sso.signing_in import BeginSession, SigningIn
 from storage.records.sso import SsoRecords
 from storage.secrets import SecretFiles
 
@@ -34,8 +32,7 @@ def build_sso(
     egress: Egress,
     secrets_dir: Path | None,
     changes: ChangeSignal,
-    tokens: TokenSigner,
-    token_lifetime: timedelta,
+    begin_session: BeginSession,
     callback_url: str,
 ) -> Service:
     """Wires the service. `callback_url` empty: the region's own public URL, as the catalogue has it."""
@@ -58,8 +55,7 @@ def build_sso(
         secrets=secrets,
         changes=changes,
         callback=callback,
-        tokens=tokens,
-        token_lifetime=token_lifetime,
+        begin_session=begin_session,
     )
     servicer = SsoServicer(region=node.region, settings=settings, signing_in=signing_in)
     return Service(

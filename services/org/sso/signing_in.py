@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -22,10 +22,9 @@ from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated, Unavailable
 from mesh.ids import new_id
 from mesh.plans import Feature, require_feature
-from mesh.tokens import MEMBER, USER, verify
+from mesh.tokens import USER, verify
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.signal import ChangeSignal
-from services.org.signing import TokenSigner
 from services.org.sso.callback import Callback
 from services.org.sso.documents import Metadata, Person, Tokens
 from services.org.sso.id_tokens import believed
@@ -40,6 +39,8 @@ PATIENCE_S: Final = 8.0
 """For all that the provider is asked at the end: less than a shim waits."""
 SCOPE: Final = "openid email"
 LONGEST_CODE, LONGEST_RETURN, LONGEST_EMAIL = 4096, 2048, 254
+BeginSession = Callable[[str, str, str], Awaitable[str]]
+"""User, organisation and home region → the token of a session."""
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+").fullmatch
 
@@ -86,8 +87,7 @@ class SigningIn:
         secrets: SecretFiles,
         changes: ChangeSignal,
         callback: Callback,
-        tokens: TokenSigner,
-        token_lifetime: timedelta,
+        begin_session: BeginSession,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
@@ -97,8 +97,7 @@ class SigningIn:
         self._secrets = secrets
         self._changes = changes
         self._callback = callback
-        self._tokens = tokens
-        self._token_lifetime = token_lifetime
+        self._begin_session = begin_session
         self._clock_ms = clock_ms
 
     async def start(self, org_id: str, *, browser: str, return_to: str, link: str | None = None) -> Begun:
@@ -195,8 +194,8 @@ class SigningIn:
             raise Forbidden(
                 detail="you are no member of this organisation any more, one of its Admins can invite you"
             )
-        claims = {"sub": user_id, "org_id": org_id}
-        token = await self._tokens.sign(claims, audience=MEMBER, lifetime=self._token_lifetime)
+        home = await self._records.home(org_id, user_id)
+        token = await self._begin_session(user_id, org_id, home or "")
         return SignedIn(token, member, email, return_to)
 
     async def _linking(self, token: str, org_id: str) -> str:

@@ -18,6 +18,7 @@ _SESSION: Final = {
     "address": "203.0.113.7",
     "user_agent": "Mozilla/5.0",
     "current": True,
+    "org_id": None,
 }
 
 AREA: Final = Area(
@@ -98,6 +99,10 @@ AREA: Final = Area(
                 "address": {**TEXT, "description": "That last refreshed it."},
                 "user_agent": {**TEXT, "description": "That last refreshed it."},
                 "current": {"type": "boolean", "description": "Whether it is the caller's own."},
+                "org_id": {
+                    "type": ["string", "null"],
+                    "description": "The organisation whose single sign-on it is; null: of the account.",
+                },
             }
         )
     },

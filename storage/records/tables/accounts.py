@@ -61,13 +61,18 @@ sessions = Table(
     Column("forget_after", BigInteger),
     Column("carried_key", LargeBinary),
     Column("carried_number", BigInteger),
+    Column("org_id", String, nullable=False, server_default=""),
+    Column("member_id", String, nullable=False, server_default=""),
     Index("sessions_by_user", "user_id"),
+    Index("sessions_by_member", "member_id"),
     Index("sessions_by_end", "forget_after"),
     Index("sessions_by_expiry", "expires_at"),
 )
 """`generation` numbers the refresh token that is to be shown next. `forget_after` is set when a session ends:
 from then on no token of it can be valid, and it is nobody's: what goes with an account are those that go on.
-`carried_key` is what the home before made its tokens with, up to `carried_number`.
+`carried_key` is what the home before made its tokens with, up to `carried_number`. A single sign-on is the
+organisation's, `org_id`, and no account's: `user_id` is empty, `member_id` says whose it is. A row with the
+`generation` -1 has an account's id, and says that all its single sign-ons ended at `created_at`.
 """
 
 moved_sessions = Table(

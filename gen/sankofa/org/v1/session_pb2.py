@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csankofa/org/v1/session.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"\xbb\x01\n\x07Session\x12\x18\n\nsession_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x02 \x01(\x03\x12\x1c\n\x14last_used_at_unix_ms\x18\x03 \x01(\x03\x12\x1a\n\x12\x65xpires_at_unix_ms\x18\x04 \x01(\x03\x12\x15\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x03\x12\x18\n\nuser_agent\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x03\x12\x0f\n\x07\x63urrent\x18\x07 \x01(\x08\"G\n\x0eRefreshRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"C\n\x0fRefreshResponse\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\">\n\x0eSignOutRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x12\n\neverywhere\x18\x02 \x01(\x08\"\x11\n\x0fSignOutResponse\"i\n\x15\x43hangePasswordRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x1a\n\x0cold_password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x1a\n\x0cnew_password\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"\x18\n\x16\x43hangePasswordResponse\"/\n\x13ListSessionsRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\"A\n\x14ListSessionsResponse\x12)\n\x08sessions\x18\x01 \x03(\x0b\x32\x17.sankofa.org.v1.Session\"G\n\x11\x45ndSessionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x18\n\nsession_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x14\n\x12\x45ndSessionResponse2\xd7\x03\n\x0eSessionService\x12P\n\x07Refresh\x12\x1e.sankofa.org.v1.RefreshRequest\x1a\x1f.sankofa.org.v1.RefreshResponse\"\x04\xa8\xbb\x18\x02\x12P\n\x07SignOut\x12\x1e.sankofa.org.v1.SignOutRequest\x1a\x1f.sankofa.org.v1.SignOutResponse\"\x04\xa8\xbb\x18\x02\x12\x65\n\x0e\x43hangePassword\x12%.sankofa.org.v1.ChangePasswordRequest\x1a&.sankofa.org.v1.ChangePasswordResponse\"\x04\xa8\xbb\x18\x02\x12_\n\x0cListSessions\x12#.sankofa.org.v1.ListSessionsRequest\x1a$.sankofa.org.v1.ListSessionsResponse\"\x04\xa8\xbb\x18\x02\x12Y\n\nEndSession\x12!.sankofa.org.v1.EndSessionRequest\x1a\".sankofa.org.v1.EndSessionResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csankofa/org/v1/session.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"\xd1\x01\n\x07Session\x12\x18\n\nsession_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x1a\n\x12\x63reated_at_unix_ms\x18\x02 \x01(\x03\x12\x1c\n\x14last_used_at_unix_ms\x18\x03 \x01(\x03\x12\x1a\n\x12\x65xpires_at_unix_ms\x18\x04 \x01(\x03\x12\x15\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x03\x12\x18\n\nuser_agent\x18\x06 \x01(\tB\x04\xb0\xbb\x18\x03\x12\x0f\n\x07\x63urrent\x18\x07 \x01(\x08\x12\x14\n\x06org_id\x18\x08 \x01(\tB\x04\xb0\xbb\x18\x01\"G\n\x0eRefreshRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"C\n\x0fRefreshResponse\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\">\n\x0eSignOutRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x12\n\neverywhere\x18\x02 \x01(\x08\"\x11\n\x0fSignOutResponse\"i\n\x15\x43hangePasswordRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x1a\n\x0cold_password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x1a\n\x0cnew_password\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"\x18\n\x16\x43hangePasswordResponse\"/\n\x13ListSessionsRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\"A\n\x14ListSessionsResponse\x12)\n\x08sessions\x18\x01 \x03(\x0b\x32\x17.sankofa.org.v1.Session\"G\n\x11\x45ndSessionRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x18\n\nsession_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"\x14\n\x12\x45ndSessionResponse2\xd7\x03\n\x0eSessionService\x12P\n\x07Refresh\x12\x1e.sankofa.org.v1.RefreshRequest\x1a\x1f.sankofa.org.v1.RefreshResponse\"\x04\xa8\xbb\x18\x02\x12P\n\x07SignOut\x12\x1e.sankofa.org.v1.SignOutRequest\x1a\x1f.sankofa.org.v1.SignOutResponse\"\x04\xa8\xbb\x18\x02\x12\x65\n\x0e\x43hangePassword\x12%.sankofa.org.v1.ChangePasswordRequest\x1a&.sankofa.org.v1.ChangePasswordResponse\"\x04\xa8\xbb\x18\x02\x12_\n\x0cListSessions\x12#.sankofa.org.v1.ListSessionsRequest\x1a$.sankofa.org.v1.ListSessionsResponse\"\x04\xa8\xbb\x18\x02\x12Y\n\nEndSession\x12!.sankofa.org.v1.EndSessionRequest\x1a\".sankofa.org.v1.EndSessionResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSION'].fields_by_name['address']._serialized_options = b'\260\273\030\003'
   _globals['_SESSION'].fields_by_name['user_agent']._loaded_options = None
   _globals['_SESSION'].fields_by_name['user_agent']._serialized_options = b'\260\273\030\003'
+  _globals['_SESSION'].fields_by_name['org_id']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['org_id']._serialized_options = b'\260\273\030\001'
   _globals['_REFRESHREQUEST'].fields_by_name['region']._loaded_options = None
   _globals['_REFRESHREQUEST'].fields_by_name['region']._serialized_options = b'\260\273\030\001\270\273\030\004'
   _globals['_REFRESHREQUEST'].fields_by_name['refresh_token']._loaded_options = None
@@ -71,27 +73,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._serialized_options = b'\250\273\030\002'
   _globals['_SESSION']._serialized_start=85
-  _globals['_SESSION']._serialized_end=272
-  _globals['_REFRESHREQUEST']._serialized_start=274
-  _globals['_REFRESHREQUEST']._serialized_end=345
-  _globals['_REFRESHRESPONSE']._serialized_start=347
-  _globals['_REFRESHRESPONSE']._serialized_end=414
-  _globals['_SIGNOUTREQUEST']._serialized_start=416
-  _globals['_SIGNOUTREQUEST']._serialized_end=478
-  _globals['_SIGNOUTRESPONSE']._serialized_start=480
-  _globals['_SIGNOUTRESPONSE']._serialized_end=497
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=499
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=604
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=606
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=630
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=632
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=679
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=681
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=746
-  _globals['_ENDSESSIONREQUEST']._serialized_start=748
-  _globals['_ENDSESSIONREQUEST']._serialized_end=819
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=821
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=841
-  _globals['_SESSIONSERVICE']._serialized_start=844
-  _globals['_SESSIONSERVICE']._serialized_end=1315
+  _globals['_SESSION']._serialized_end=294
+  _globals['_REFRESHREQUEST']._serialized_start=296
+  _globals['_REFRESHREQUEST']._serialized_end=367
+  _globals['_REFRESHRESPONSE']._serialized_start=369
+  _globals['_REFRESHRESPONSE']._serialized_end=436
+  _globals['_SIGNOUTREQUEST']._serialized_start=438
+  _globals['_SIGNOUTREQUEST']._serialized_end=500
+  _globals['_SIGNOUTRESPONSE']._serialized_start=502
+  _globals['_SIGNOUTRESPONSE']._serialized_end=519
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=521
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=626
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=628
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=652
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=654
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=701
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=703
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=768
+  _globals['_ENDSESSIONREQUEST']._serialized_start=770
+  _globals['_ENDSESSIONREQUEST']._serialized_end=841
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=843
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=863
+  _globals['_SESSIONSERVICE']._serialized_start=866
+  _globals['_SESSIONSERVICE']._serialized_end=1337
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "created_at_unix_ms", "last_used_at_unix_ms", "expires_at_unix_ms", "address", "user_agent", "current")
+    __slots__ = ("session_id", "created_at_unix_ms", "last_used_at_unix_ms", "expires_at_unix_ms", "address", "user_agent", "current", "org_id")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_USED_AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class Session(_message.Message):
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     USER_AGENT_FIELD_NUMBER: _ClassVar[int]
     CURRENT_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     created_at_unix_ms: int
     last_used_at_unix_ms: int
@@ -23,7 +24,8 @@ class Session(_message.Message):
     address: str
     user_agent: str
     current: bool
-    def __init__(self, session_id: _Optional[str] = ..., created_at_unix_ms: _Optional[int] = ..., last_used_at_unix_ms: _Optional[int] = ..., expires_at_unix_ms: _Optional[int] = ..., address: _Optional[str] = ..., user_agent: _Optional[str] = ..., current: _Optional[bool] = ...) -> None: ...
+    org_id: str
+    def __init__(self, session_id: _Optional[str] = ..., created_at_unix_ms: _Optional[int] = ..., last_used_at_unix_ms: _Optional[int] = ..., expires_at_unix_ms: _Optional[int] = ..., address: _Optional[str] = ..., user_agent: _Optional[str] = ..., current: _Optional[bool] = ..., org_id: _Optional[str] = ...) -> None: ...
 
 class RefreshRequest(_message.Message):
     __slots__ = ("region", "refresh_token")

@@ -144,12 +144,14 @@ class OrgOperation(_message.Message):
     def __init__(self, org_id: _Optional[str] = ..., operation_id: _Optional[str] = ..., kind: _Optional[_Union[OrgOperationKind, str]] = ..., begun_at_unix_ms: _Optional[int] = ..., finished: _Optional[bool] = ...) -> None: ...
 
 class SessionEnd(_message.Message):
-    __slots__ = ("session_id", "forget_after_unix_ms")
+    __slots__ = ("session_id", "forget_after_unix_ms", "before_unix_ms")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     FORGET_AFTER_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     forget_after_unix_ms: int
-    def __init__(self, session_id: _Optional[str] = ..., forget_after_unix_ms: _Optional[int] = ...) -> None: ...
+    before_unix_ms: int
+    def __init__(self, session_id: _Optional[str] = ..., forget_after_unix_ms: _Optional[int] = ..., before_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Row(_message.Message):
     __slots__ = ("region", "signer", "jwt_key", "pin", "api_key", "org", "login_hint", "org_operation", "session_end")
