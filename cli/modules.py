@@ -146,6 +146,8 @@ async def _org(process: Process) -> None:
         files=cell.files("audit-exports"),
         secret=process.hint_key(),
         sso=cell.records.sso,
+        scim=cell.records.scim,
+        scim_groups=cell.records.scim_groups,
         secrets_dir=cell.secrets_dir,
         session_records=cell.records.sessions,
         keys=cell.records.keys,

@@ -52,6 +52,7 @@ class OrgAction(StrEnum):
     READ_BILLING = "billing.read"
     READ_SSO = "sso.read"
     SET_SSO = "sso.set"
+    MANAGE_SCIM = "sso.scim.manage"
     READ_AUDIT = "audit.read"
     EXPORT_AUDIT = "audit.export"
     MANAGE_WEBHOOKS = "audit.webhooks.manage"
@@ -115,6 +116,7 @@ ORG_RULES: Final[dict[OrgAction, Rule[OrgRole]]] = {
     OrgAction.READ_BILLING: Rule(OWNER, "See what is billed"),
     OrgAction.READ_SSO: Rule(OWNER, "See the settings of single sign-on"),
     OrgAction.SET_SSO: Rule(OWNER, "Change the settings of single sign-on"),
+    OrgAction.MANAGE_SCIM: Rule(OWNER, "Make and end the token of the organisation's directory"),
     OrgAction.READ_AUDIT: Rule(ADMIN, "Read the organisation's audit log"),
     OrgAction.EXPORT_AUDIT: Rule(ADMIN, "Export the organisation's audit log"),
     OrgAction.MANAGE_WEBHOOKS: Rule(OWNER, "Send the organisation's audit log to an address outside"),

@@ -250,6 +250,7 @@ TABLE: dict[int, Wire] = {
         ("SSO_REFUSED", Unauthenticated, _UNAUTH, 401, "Single sign-on failed"),
         ("SSO_PROVIDER_UNUSABLE", InvalidInput, _BAD, 400, "The provider can't be used"),
         ("SSO_LINK_NEEDED", Conflict, _EXISTS, 409, "Single sign-on belongs to somebody else here"),
+        ("CHANGED_MEANWHILE", Conflict, _EXISTS, 409, "It was changed meanwhile: read it again"),
         ("GRANT_INVALID", CrossingRefused, _DENIED, 403, "The grant of the transfer is not good here"),
         ("AUDIT_ROW_NOT_FOUND", NotFound, _MISSING, 404, "No such row in this audit log"),
         ("TRANSFER_REPLAYED", Conflict, _EXISTS, 409, "The part of the transfer came before, or too early"),

@@ -37,6 +37,7 @@ from services.org.members import build_members
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
+from services.org.scim import build_scim
 from services.org.second_factor import build_second_factor
 from services.org.service import OrgServicer
 from services.org.sessions.core import Sessions
@@ -58,6 +59,7 @@ from storage.records.members import MemberRecords, TeamRecords
 from storage.records.orgs import OrgRecords
 from storage.records.plans import PlanRecords
 from storage.records.records import Deliveries, Moves
+from storage.records.scim import ScimGroupRecords, ScimRecords
 from storage.records.second_factors import SecondFactorRecords
 from storage.records.sessions import SessionRecords
 from storage.records.sso import SsoRecords
@@ -88,6 +90,8 @@ async def build(
     teams: TeamRecords,
     mailer: Mailer,
     sso: SsoRecords,
+    scim: ScimRecords,
+    scim_groups: ScimGroupRecords,
     secrets_dir: Path | None = None,
     reached: Reached = nothing,
 ) -> list[Service]:
@@ -255,6 +259,17 @@ async def build(
             changes=changes,
             begin_session=sessions.begin_sso,
             callback_url=config.sso_callback_url,
+        ),
+        *build_scim(
+            node=node,
+            stack=stack,
+            directory=directory,
+            callers=callers,
+            changes=changes,
+            records=scim,
+            groups=scim_groups,
+            sso=sso,
+            told=members,
         ),
         *build_plans(callers=callers, orgs=orgs, records=plans),
     ]

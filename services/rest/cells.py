@@ -21,6 +21,7 @@ from sankofa.org.v1.account_pb2_grpc import AccountServiceStub
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub, TeamServiceStub
 from sankofa.org.v1.org_pb2_grpc import OrgServiceStub
 from sankofa.org.v1.plan_pb2_grpc import PlanServiceStub
+from sankofa.org.v1.scim_pb2_grpc import ScimServiceStub, ScimTokenServiceStub
 from sankofa.org.v1.second_factor_pb2_grpc import SecondFactorServiceStub
 from sankofa.org.v1.session_pb2_grpc import SessionServiceStub
 from sankofa.org.v1.sso_pb2_grpc import SsoServiceStub
@@ -135,6 +136,14 @@ class Cells:
     async def sso(self, region: str) -> SsoServiceStub:
         """Single sign-on of a region's organisations. Raises like `_channel`."""
         return SsoServiceStub(await self.orgs_channel(region))
+
+    async def scim(self, region: str) -> ScimServiceStub:
+        """What directories of organisations in a region ask for. Raises like `_channel`."""
+        return ScimServiceStub(await self.orgs_channel(region))
+
+    async def scim_tokens(self, region: str) -> ScimTokenServiceStub:
+        """Tokens of those directories. Raises like `_channel`."""
+        return ScimTokenServiceStub(await self.orgs_channel(region))
 
     async def projects(self, region: str) -> ProjectServiceStub:
         """Projects of a region. Raises like `_channel`."""

@@ -21,6 +21,8 @@ from storage.records.sql_members import SqlMemberRecords
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_plans import SqlPlanRecords
 from storage.records.sql_projects import SqlProjectRecords
+from storage.records.sql_scim import SqlScimRecords
+from storage.records.sql_scim_groups import SqlScimGroupRecords
 from storage.records.sql_second_factors import SqlSecondFactorRecords
 from storage.records.sql_sessions import SqlSessionRecords
 from storage.records.sql_sso import SqlSsoRecords
@@ -72,6 +74,8 @@ class Records:
         self.audit_expiry = SqlAuditExpiry(database)
         self.audit_mirror = SqlMirrorRecords(database)
         self.sso = SqlSsoRecords(database)
+        self.scim = SqlScimRecords(database)
+        self.scim_groups = SqlScimGroupRecords(database)
         self.budgets = SqlBudgetRecords(database)
         self.sessions = SqlSessionRecords(database)
         self.second_factors = SqlSecondFactorRecords(database)

@@ -13,6 +13,7 @@ from mesh.context import act_as
 from mesh.errors import Conflict, CrossingRefused, Forbidden, NotFound, Unavailable
 from mesh.hints import normalise
 from mesh.permissions import org_role_name, project_role_name
+from mesh.plans import require_members
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records import sql_invitations
@@ -144,16 +145,7 @@ class SqlMemberRecords:
         async with changing(self._database, org_id) as change:
             connection = change.connection
             before = await _judged(connection, org_id, user_id, by, permits)
-            if before == OWNER:
-                await _require_another_owner(connection, org_id)
-            mine = select(org_projects.c.project_id).where(org_projects.c.org_id == org_id)
-            for table, these in (
-                (project_roles, project_roles.c.project_id.in_(mine)),
-                (team_members, team_members.c.org_id == org_id),
-                (members, members.c.org_id == org_id),
-            ):
-                await connection.execute(delete(table).where(table.c.user_id == user_id, these))
-            await refresh(connection, org_id)
+            await end_membership(connection, org_id, user_id, before)
             action = "member.left" if by == user_id else "member.removed"
             change.note(action, "member", user_id, before={"role": org_role_name(before)})
 
@@ -211,6 +203,27 @@ async def require_member(connection: AsyncConnection, org_id: str, user_id: str)
     """Raises NotFound unless it is a member of the organisation."""
     if await _role(connection, org_id, user_id) is None:
         raise NotFound(ErrorReason.ERROR_REASON_MEMBER_NOT_FOUND)
+
+
+async def require_room(connection: AsyncConnection, org_id: str) -> None:
+    """Raises Forbidden(PLAN_REQUIRED) where the plan has no room for one member more."""
+    these = select(func.count()).select_from(members).where(members.c.org_id == org_id)
+    plan = select(orgs.c.plan).where(orgs.c.org_id == org_id)
+    require_members((await connection.execute(plan)).scalar_one(), (await connection.scalar(these) or 0) + 1)
+
+
+async def end_membership(connection: AsyncConnection, org_id: str, user_id: str, role: OrgRole) -> None:
+    """With its places in teams and roles. Raises Conflict(LAST_OWNER)."""
+    if role == OWNER:
+        await _require_another_owner(connection, org_id)
+    mine = select(org_projects.c.project_id).where(org_projects.c.org_id == org_id)
+    for table, these in (
+        (project_roles, project_roles.c.project_id.in_(mine)),
+        (team_members, team_members.c.org_id == org_id),
+        (members, members.c.org_id == org_id),
+    ):
+        await connection.execute(delete(table).where(table.c.user_id == user_id, these))
+    await refresh(connection, org_id)
 
 
 def member_of(row: Row[Any]) -> Member:

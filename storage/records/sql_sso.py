@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict
 from mesh.hints import normalise
 from mesh.permissions import org_role_name
-from mesh.plans import require_members
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import org_change
 from storage.records.engine import Database
 from storage.records.orgs import Membership, OrgRecord
 from storage.records.sql_access import refresh
+from storage.records.sql_expected import expected
+from storage.records.sql_members import require_room
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sso import SignIn, SsoSettings, Vouched
 from storage.records.tables import members, orgs, sso_identities, sso_settings, sso_sign_ins
@@ -112,7 +113,7 @@ class SqlSsoRecords:
                     ErrorReason.ERROR_REASON_SSO_LINK_NEEDED,
                     detail="a member has this e-mail: log in by password, then POST /api/v1/sso/link",
                 )
-            await _require_room(connection, org_id)
+            await require_room(connection, org_id)
             values = {
                 "org_id": org_id,
                 "user_id": user_id,
@@ -126,6 +127,28 @@ class SqlSsoRecords:
             after = {"role": org_role_name(role), "email": vouched.email, "issuer": vouched.issuer}
             change.note("member.provisioned", "member", user_id, after=after)
             return user_id
+
+    async def expected(self, org_id: str, vouched: Vouched) -> str | None:
+        """As SsoRecords says."""
+        async with self._database.read() as connection:
+            return await expected(connection, org_id, vouched)
+
+    async def claim(self, org_id: str, vouched: Vouched, user_id: str) -> None:
+        """As SsoRecords says."""
+        async with org_change(self._database, org_id) as change:
+            connection = change.connection
+            if await expected(connection, org_id, vouched) != user_id:
+                raise Conflict(ErrorReason.ERROR_REASON_SSO_LINK_NEEDED, detail="begin again")
+            this = (
+                sso_identities.c.org_id == org_id,
+                sso_identities.c.issuer == vouched.issuer,
+                sso_identities.c.subject == vouched.subject,
+            )
+            before = await _identity(connection, org_id, vouched)
+            await connection.execute(delete(sso_identities).where(*this))
+            await _know(connection, org_id, vouched, user_id)
+            after = {"issuer": vouched.issuer, "subject": vouched.subject}
+            change.note("sso.identity.claimed", "member", user_id, before={"user_id": before}, after=after)
 
     async def link(self, org_id: str, vouched: Vouched, user_id: str) -> None:
         """As SsoRecords says."""
@@ -218,13 +241,6 @@ async def _know(connection: AsyncConnection, org_id: str, vouched: Vouched, user
 async def _is_member(connection: AsyncConnection, org_id: str, user_id: str) -> bool:
     this = (members.c.org_id == org_id, members.c.user_id == user_id)
     return await connection.scalar(select(members.c.user_id).where(*this)) is not None
-
-
-async def _require_room(connection: AsyncConnection, org_id: str) -> None:
-    """Raises Forbidden(PLAN_REQUIRED) where the plan has no room for one member more."""
-    these = select(func.count()).select_from(members).where(members.c.org_id == org_id)
-    plan = select(orgs.c.plan).where(orgs.c.org_id == org_id)
-    require_members((await connection.execute(plan)).scalar_one(), (await connection.scalar(these) or 0) + 1)
 
 
 async def _email_is_a_members(connection: AsyncConnection, org_id: str, email_key: str) -> bool:

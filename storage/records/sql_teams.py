@@ -11,6 +11,7 @@ from mesh.errors import NotFound
 from mesh.permissions import project_role_name
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records.change import Change
 from storage.records.engine import Database
 from storage.records.members import Team
 from storage.records.sql_access import refresh
@@ -50,13 +51,7 @@ class SqlTeamRecords:
     async def delete(self, org_id: str, team_id: str) -> None:
         """As TeamRecords says."""
         async with changing(self._database, org_id) as change:
-            before = await _team(change.connection, org_id, team_id)
-            for table in (team_members, team_projects, teams):
-                await change.connection.execute(delete(table).where(table.c.team_id == team_id))
-            await refresh(change.connection, org_id)
-            roles = {project: project_role_name(role) for project, role in before.projects.items()}
-            told = {"name": before.name, "members": list(before.user_ids), "projects": roles}
-            change.note("team.deleted", "team", team_id, before=told)
+            await delete_team(change, org_id, team_id)
 
     async def set_member(self, org_id: str, team_id: str, user_id: str, *, is_member: bool) -> Team:
         """As TeamRecords says."""
@@ -100,6 +95,17 @@ class SqlTeamRecords:
                 after={"project_id": project_id, "role": project_role_name(role)},
             )
             return await _team(change.connection, org_id, team_id)
+
+
+async def delete_team(change: Change, org_id: str, team_id: str) -> None:
+    """With its places and roles. Raises NotFound."""
+    before = await _team(change.connection, org_id, team_id)
+    for table in (team_members, team_projects, teams):
+        await change.connection.execute(delete(table).where(table.c.team_id == team_id))
+    await refresh(change.connection, org_id)
+    roles = {project: project_role_name(role) for project, role in before.projects.items()}
+    told = {"name": before.name, "members": list(before.user_ids), "projects": roles}
+    change.note("team.deleted", "team", team_id, before=told)
 
 
 async def _teams(connection: AsyncConnection, org_id: str) -> list[Team]:

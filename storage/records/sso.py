@@ -84,6 +84,12 @@ class SsoRecords(Protocol):
         Raises Conflict(SSO_LINK_NEEDED) where a member has this e-mail, Forbidden(PLAN_REQUIRED).
         """
 
+    async def expected(self, org_id: str, vouched: Vouched) -> str | None:
+        """The user id of a member whom the directory has named by this e-mail, and who never signed in."""
+
+    async def claim(self, org_id: str, vouched: Vouched, user_id: str) -> None:
+        """Says that a provider's person is the one expected. Raises Conflict(SSO_LINK_NEEDED)."""
+
     async def link(self, org_id: str, vouched: Vouched, user_id: str) -> None:
         """Says that a provider's person is a member who has an account. Raises Conflict(SSO_LINK_NEEDED)."""
 

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from mesh.context import act_as
 from mesh.planes import shape_of
-from sankofa.org.v1 import export_pb2, member_pb2, org_pb2, plan_pb2, transfer_pb2, webhook_pb2
+from sankofa.org.v1 import export_pb2, member_pb2, org_pb2, plan_pb2, scim_pb2, transfer_pb2, webhook_pb2
 from sankofa.residency.v1.options_pb2 import SUBJECT_ORG
 from services.org.config import OrgConfig
 from tests.support.cells import PASSWORD, Cells, bearer, reason_of
@@ -20,12 +20,13 @@ from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
-CONTRACTS = (org_pb2, member_pb2, plan_pb2, transfer_pb2, webhook_pb2, export_pb2)
+CONTRACTS = (org_pb2, member_pb2, plan_pb2, transfer_pb2, webhook_pb2, export_pb2, scim_pb2)
 OPERATORS = {"SetPlan"}
 NOT_A_PERSONS = {
     "AcceptInvitation": "shows a secret",
     "Download": "shows a signed link",
     "FindPeople": "a cell asks",
+    **dict.fromkeys(scim_pb2.DESCRIPTOR.services_by_name["ScimService"].methods_by_name, "a directory's"),
 }
 FOR_MEMBERS = {"ListProjects", "ListMembers", "ListTeams", "RemoveMember", "GetUsage"}
 """What a Member may ask; to remove oneself is to leave."""

@@ -199,6 +199,8 @@ class RunningCell:
             files=BlobFolder(self.folder / "blobs"),
             secret=SECRET,
             sso=self.records.sso,
+            scim=self.records.scim,
+            scim_groups=self.records.scim_groups,
             secrets_dir=self.folder / "secrets",
             session_records=self.records.sessions,
             keys=self.records.keys,

@@ -34,7 +34,8 @@ ORG = {
         projects.list_every projects.create members.invite members.change members.remove
         invitations.list invitations.manage teams.manage audit.read audit.export
         org.residency.read regions.list org.assign org.delete projects.choose_region projects.retention.set
-        projects.migrate members.owners plan.set billing.read sso.read sso.set audit.webhooks.manage""",
+        projects.migrate members.owners plan.set billing.read sso.read sso.set
+        sso.scim.manage audit.webhooks.manage""",
 }
 """What each role may do in its organisation, written out whole for each: no role is derived from another."""
 

@@ -17,6 +17,7 @@ STAYS = {
     "team_members": "who is in a team is the organisation's",
     "account_orgs": "where its owner may be a member is the account's",
     "sso_identities": "whom a provider knows is the organisation's",
+    "scim_users": "whom a directory has named is the organisation's",
     "sso_sign_ins": "a sign-in between two visits of a browser: over in 10 minutes, begun anew elsewhere",
     "sessions": "a single sign-on is over in minutes, and signed by the region that was the primary then",
     "departures": "how a region remembers what has left it: ids and times",

@@ -173,13 +173,24 @@ class SigningIn:
         return found
 
     async def _who(self, org_id: str, sign_in: SignIn, vouched: Vouched, settings: SsoSettings) -> str:
-        """Whom a provider's person is here: by issuer and subject, never by their e-mail."""
+        """Whom a provider's person is here: by issuer and subject.
+
+        By their e-mail but once: where the organisation's own directory has made a member of it whom nobody
+        has signed in as.
+        """
         if sign_in.link_user_id:
             user_id = sign_in.link_user_id
             act_as(user_id, vouched.email)
             await self._records.link(org_id, vouched, user_id)
             return user_id
         known = await self._records.identity(org_id, vouched)
+        if known is not None and await self._records.home(org_id, known) is not None:
+            return known
+        expected = await self._records.expected(org_id, vouched)
+        if expected is not None:
+            act_as(expected, vouched.email)
+            await self._records.claim(org_id, vouched, expected)
+            return expected
         if known is not None:
             return known
         fresh = new_id("usr")

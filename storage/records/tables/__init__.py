@@ -45,6 +45,7 @@ from storage.records.tables.orgs import (
 from storage.records.tables.outbox import outbox
 from storage.records.tables.plans import event_budgets, plan_changes, usage
 from storage.records.tables.projects import api_keys, api_tokens, projects
+from storage.records.tables.scim import scim_tokens, scim_users
 from storage.records.tables.sso import sso_identities, sso_settings, sso_sign_ins
 from storage.records.tables.webhooks import (
     audit_dead_letters,
@@ -73,6 +74,8 @@ ORG_TABLES: Final[tuple[Table, ...]] = (
     team_projects,
     sso_settings,
     sso_identities,
+    scim_tokens,
+    scim_users,
 )
 """Every table whose rows are an organisation's own, and go where it goes; foreign keys hold in this order."""
 
@@ -126,6 +129,8 @@ __all__ = [
     "projects",
     "recovery_codes",
     "refresh_secret",
+    "scim_tokens",
+    "scim_users",
     "second_factors",
     "sessions",
     "sso_identities",

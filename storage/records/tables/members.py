@@ -32,8 +32,10 @@ teams = Table(
     Column("org_id", String, ForeignKey("orgs.org_id"), nullable=False),
     Column("name", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("external_id", String, nullable=False, server_default=""),
     Index("teams_by_org", "org_id"),
 )
+"""`external_id` is the number of the organisation's own directory, where that manages the team."""
 
 team_members = Table(
     "team_members",

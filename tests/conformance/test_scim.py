@@ -1,0 +1,146 @@
+"""What a primary region keeps of a directory, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from mesh.errors import Conflict, InvalidInput, NotFound
+from sankofa.org.v1.org_pb2 import OrgRole
+from storage.records.orgs import Account, OrgProject, OrgRecord
+from storage.records.records import Records
+from storage.records.scim import ScimFields, ScimGroup, ScimPage, ScimToken, ScimUser
+from storage.records.sso import Vouched
+from tests.support.nodes import US
+
+pytestmark = [pytest.mark.disk, pytest.mark.network]
+
+ORG, OWNER = "org_1", "usr_owner"
+MEMBER, ADMIN = OrgRole.ORG_ROLE_MEMBER, OrgRole.ORG_ROLE_ADMIN
+NO_ROLE = OrgRole.ORG_ROLE_UNSPECIFIED
+GRACE = ScimFields("grace@example.org", "00u1", "grace@example.org", ADMIN, True)
+EVERY = ScimPage()
+
+
+@pytest.fixture
+async def kept(records: Records) -> AsyncIterator[Records]:
+    """With an organisation on the Enterprise plan, and a project of it elsewhere."""
+    owner = Account(OWNER, "ada@example.org", "ada@example.org", "hash", 1)
+    await records.orgs.sign_up(owner, OrgRecord(ORG, "Shop", "hobby", 1, 1), "hint")
+    await records.orgs.set_plan(ORG, "enterprise")
+    await records.orgs.add_pending(OrgProject("proj_1", ORG, "P", US, "pending", 10, 1, OWNER))
+    await records.orgs.complete(ORG, "proj_1")
+    yield records
+
+
+async def replaced(records: Records, user: ScimUser, fields: ScimFields) -> ScimUser:
+    return await records.scim.replace_user(
+        ORG,
+        user.user_id,
+        fields,
+        version=user.version,
+        default_role=MEMBER,
+        judges=lambda before, after: None,
+        at_ms=9,
+    )
+
+
+async def test_a_token_takes_the_place_of_the_one_before_and_ends(kept: Records) -> None:
+    assert await kept.scim.token(ORG) is None
+    for number in (1, 2):
+        token = ScimToken(f"sct_{number}", b"%032d" % number, number, OWNER)
+        await kept.scim.put_token(ORG, token)
+        assert await kept.scim.token(ORG) == token
+    await kept.scim.delete_token(ORG)
+    await kept.scim.delete_token(ORG)
+    assert await kept.scim.token(ORG) is None
+
+
+async def test_a_user_is_a_member_until_not_active_and_comes_back_with_the_default_role(
+    kept: Records,
+) -> None:
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    assert made == ScimUser("usr_1", GRACE, 5, 5)
+    access = (await kept.orgs.access(US, after_seq=None)).rows
+    assert {fact.user_id for fact in access} == {OWNER, "usr_1"}
+    team = await kept.scim_groups.create_group(ORG, ScimGroup("team_1", "Growth", "", 6, ("usr_1",)))
+    [seen], total = await kept.scim.users(ORG, ScimPage(id="usr_1"))
+    assert total == 1 and [each.display for each in seen.groups] == ["Growth"]
+    assert seen.version == made.version
+    gone = await replaced(kept, made, replace(GRACE, active=False))
+    assert gone.fields == replace(GRACE, active=False, role=NO_ROLE) and gone.groups == ()
+    assert await kept.orgs.membership(ORG, "usr_1") is None
+    [emptied], _ = await kept.scim_groups.groups(ORG, ScimPage(id=team.team_id))
+    assert emptied.user_ids == ()
+    assert {fact.user_id for fact in (await kept.orgs.access(US, after_seq=None)).rows} == {OWNER}
+    back = await replaced(kept, gone, replace(GRACE, role=NO_ROLE))
+    assert back.fields.role == MEMBER and back.created_at_ms == 5
+    await kept.scim.delete_user(ORG, "usr_1")
+    with pytest.raises(NotFound):
+        await kept.scim.delete_user(ORG, "usr_1")
+
+
+async def test_a_name_and_an_email_are_one_persons_in_whatever_case(kept: Records) -> None:
+    await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    for other in (
+        replace(GRACE, user_name="GRACE@example.org", email="g@example.org"),
+        replace(GRACE, user_name="g", email="Grace@Example.org"),
+        replace(GRACE, user_name="g", email="ADA@example.org"),
+    ):
+        with pytest.raises(Conflict):
+            await kept.scim.create_user(ORG, "usr_2", other, 6)
+    for page in (ScimPage(name="GRACE@EXAMPLE.ORG"), ScimPage(external_id="00u1")):
+        found, total = await kept.scim.users(ORG, page)
+        assert total == 1 and found[0].user_id == "usr_1"
+    assert (await kept.scim.users(ORG, ScimPage(external_id="00U1")))[1] == 0
+
+
+async def test_what_was_changed_meanwhile_is_not_overwritten(kept: Records) -> None:
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    await replaced(kept, made, replace(GRACE, external_id="00u2"))
+    with pytest.raises(Conflict, match="meanwhile"):
+        await replaced(kept, made, replace(GRACE, active=False))
+    group = await kept.scim_groups.create_group(ORG, ScimGroup("team_1", "Growth", "", 6))
+    joined = replace(group, user_ids=("usr_1",))
+    assert await kept.scim_groups.replace_group(ORG, joined, version=group.version) == joined
+    with pytest.raises(Conflict, match="meanwhile"):
+        await kept.scim_groups.replace_group(ORG, group, version=group.version)
+    with pytest.raises(InvalidInput):
+        unknown = replace(group, user_ids=("usr_none",))
+        await kept.scim_groups.replace_group(ORG, unknown, version=joined.version)
+
+
+async def test_the_last_owner_stays_whatever_a_directory_says(kept: Records) -> None:
+    [owner], _ = await kept.scim.users(ORG, EVERY)
+    assert owner.own_email
+    with pytest.raises(Conflict, match="Owner"):
+        await replaced(kept, owner, replace(owner.fields, active=False))
+    with pytest.raises(Conflict, match="Owner"):
+        await kept.scim.delete_user(ORG, OWNER)
+    assert await kept.orgs.membership(ORG, OWNER) is not None
+
+
+async def test_only_who_never_signed_in_and_has_no_account_is_expected_by_an_email(kept: Records) -> None:
+    vouched = Vouched("https://login.example.org", "sub-1", "Grace@example.org")
+    await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    assert await kept.sso.expected(ORG, vouched) == "usr_1"
+    assert await kept.sso.expected(ORG, replace(vouched, email="ada@example.org")) is None
+    await kept.sso.claim(ORG, vouched, "usr_1")
+    assert await kept.sso.identity(ORG, vouched) == "usr_1"
+    assert await kept.sso.expected(ORG, replace(vouched, subject="sub-2")) is None
+    with pytest.raises(Conflict):
+        await kept.sso.claim(ORG, replace(vouched, subject="sub-2"), "usr_1")
+    await kept.scim.delete_user(ORG, "usr_1")
+    await kept.scim.create_user(ORG, "usr_2", GRACE, 6)
+    await kept.sso.claim(ORG, vouched, "usr_2")
+    assert await kept.sso.identity(ORG, vouched) == "usr_2"
+
+
+async def test_who_was_removed_is_hidden_once_somebody_active_has_the_name(kept: Records) -> None:
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    await replaced(kept, made, replace(GRACE, active=False))
+    await kept.sso.admit(ORG, Vouched("https://i", "s", "grace@example.org"), "usr_2", MEMBER)
+    found, _ = await kept.scim.users(ORG, ScimPage(name="grace@example.org"))
+    assert [user.user_id for user in found] == ["usr_2"]
