@@ -21,6 +21,7 @@ from services.rest.express import Express
 from services.rest.health import Health
 from services.rest.requests import ClientGone, Handler, Request, client_address
 from services.rest.responses import Answer, Cors, Headers, error_answer
+from services.rest.scim.refusals import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -184,4 +185,10 @@ def _describe(span: Span, request: Request, status: int) -> None:
 
 def _refusal(error: SankofaError, request: Request, request_id: bytes) -> Answer:
     allow = request.scope.get("sankofa.allow", "POST, OPTIONS")
-    return error_answer(error, request_id=request_id, close=request.body_pending, allow=allow.encode("ascii"))
+    return error_answer(
+        error,
+        request_id=request_id,
+        close=request.body_pending,
+        allow=allow.encode("ascii"),
+        scim=request.scope["path"].startswith(ROOT),
+    )

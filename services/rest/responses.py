@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from mesh.errors import SankofaError
+from services.rest.scim import refusals
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -29,12 +30,14 @@ class Answer(msgspec.Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-def answer(body: bytes = b"", status: int = 200, *headers: tuple[bytes, bytes]) -> Answer:
+def answer(
+    body: bytes = b"", status: int = 200, *headers: tuple[bytes, bytes], kind: tuple[bytes, bytes] = JSON
+) -> Answer:
     """A response with its length; an empty body has no content type, a 204 no length (RFC 9110, 8.6)."""
     if status == 204:
         return Answer(body, status, headers)
     length = (b"content-length", b"%d" % len(body))
-    return Answer(body, status, (*headers, length, JSON) if body else (*headers, length))
+    return Answer(body, status, (*headers, length, kind) if body else (*headers, length))
 
 
 class RequestIds:
@@ -52,16 +55,30 @@ class RequestIds:
 
 
 def error_answer(
-    error: SankofaError, *, request_id: bytes, close: bool = False, allow: bytes = b""
+    error: SankofaError,
+    *,
+    request_id: bytes,
+    close: bool = False,
+    allow: bytes = b"",
+    scim: bool = False,
 ) -> Answer:
-    """The public shape of an error; `close` where the request's body has not been read, `allow` for a 405."""
-    body = {"ok": False, "error": error.public_text, "request_id": request_id.decode("ascii")}
+    """The public shape of an error; `close` where the request's body has not been read, `allow` for a 405.
+
+    `scim`: the shape of RFC 7644, which has no place for the request's id: it is in the header alone.
+    """
+    if scim:
+        body, kind = refusals.body(error), refusals.MEDIA_TYPE
+    else:
+        told = {"ok": False, "error": error.public_text, "request_id": request_id.decode("ascii")}
+        body, kind = msgspec.json.encode(told), JSON
     headers: tuple[tuple[bytes, bytes], ...] = (CLOSE,) if close else ()
     if error.http_status in (429, 503):
         headers += ((b"retry-after", b"%d" % error.retry_after_s),)
     elif error.http_status == 405:
         headers += ((b"allow", allow),)
-    return answer(msgspec.json.encode(body), error.http_status, *headers)
+    elif scim and error.http_status == 401:
+        headers += (refusals.CHALLENGE,)
+    return answer(body, error.http_status, *headers, kind=kind)
 
 
 class Cors:

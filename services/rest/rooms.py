@@ -20,6 +20,7 @@ from services.rest.project_members import ProjectMembers
 from services.rest.projects import Projects
 from services.rest.queries import Queries
 from services.rest.residency import Residency
+from services.rest.scim.room import Scim
 from services.rest.scopes import Answerers
 from services.rest.second_factor import SecondFactor
 from services.rest.sessions import Sessions
@@ -38,6 +39,7 @@ def managed_routes(
     rooms = (
         Accounts(primaries=primaries, cells=cells, hint_of=hint_of),
         Sso(directory=directory, cells=cells, primaries=primaries),
+        Scim(directory=directory, cells=cells, primaries=primaries),
         Sessions(directory=directory, cells=cells),
         SecondFactor(directory=directory, cells=cells),
         Projects(region=region, directory=directory, cells=cells, primaries=primaries, callers=callers),

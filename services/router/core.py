@@ -34,6 +34,10 @@ class Router:
                 return self._region_of_project(project_id)
             case ["api", "v1", "admin", "regions", "orgs", org_id, *_] if org_id:
                 return self._region_of_org(org_id)
+            case ["api", "v1", "scim", "v2", org_id, *_] if org_id:
+                # What is not known is answered by a shim, in the shape that a directory reads.
+                fact = self._directory.org(org_id)
+                return self._home_region if fact is None else fact.primary_region
         return self._home_region
 
     def _region_of_key(self, api_keys: Sequence[bytes]) -> str:

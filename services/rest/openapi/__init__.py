@@ -21,6 +21,7 @@ from services.rest.openapi import (
     projects,
     queries,
     residency,
+    scim,
     second_factor,
     sessions,
     sso,
@@ -40,6 +41,7 @@ AREAS: Final[tuple[Area, ...]] = tuple(
         members,
         teams,
         sso,
+        scim,
         sessions,
         second_factor,
         projects,
@@ -103,6 +105,7 @@ def document() -> Json:
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "scim": {"type": "http", "scheme": "bearer", "bearerFormat": "scim_…"},
                 "apiToken": {
                     "type": "http",
                     "scheme": "bearer",

@@ -20,6 +20,7 @@ What one client may take, unless configured otherwise; the edge of the global UR
 | what | most | else |
 |---|---|---|
 | body of ingestion, as sent and decompressed | {_DEFAULT.max_body_bytes >> 20} MiB | 413 |
+| body of SCIM | 1 MiB | 413 |
 | body of any other request | {MAX_JSON_BYTES >> 10} KiB | 413 |
 | operations of a batch | {MOST_OPERATIONS:,} | 413 |
 | properties of one person in one operation; of all people of a batch | 10,000; 100,000 | 413 |
