@@ -8,8 +8,11 @@ tests/e2e.
 from __future__ import annotations
 
 import asyncio
+import secrets
+import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +28,15 @@ def sqlite_at(path: Path, schema: Path = RECORDS) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_migrated(schema))
         path.chmod(0o600)
+        if schema == REGISTRY:
+            _another_feed(path)
     return f"sqlite+aiosqlite:///{path}"
+
+
+def _another_feed(path: Path) -> None:
+    """A registry with a new store has a new feed: by its id the others know that they have to compare."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE feed SET feed_id = ?", [secrets.token_hex(16)])
 
 
 @cache
