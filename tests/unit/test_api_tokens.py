@@ -70,7 +70,11 @@ def test_a_project_that_is_not_here_is_not_found() -> None:
         authorise(known(ADMIN), SECRET, "proj_3", ProjectAction.QUERY, mutation=False)
 
 
-@pytest.mark.parametrize("token", ["sat_", new_secret(), SECRET[:-1], SECRET + "x", SECRET.swapcase()])
+@pytest.mark.parametrize(
+    "token",
+    ["sat_", new_secret(), SECRET[:-1], SECRET + "x", SECRET.swapcase()],
+    ids=["nothing", "unknown", "cut", "longer", "other case"],
+)
 def test_what_is_no_token_of_ours_is_refused_before_anything_is_said(token: str) -> None:
     for project_id in ("proj_1", "proj_2", "proj_3"):
         with pytest.raises(Unauthenticated):
