@@ -14,6 +14,9 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 
 MOST_PENDING: Final = 3
 
+MOST_KEPT: Final = 10
+"""Of one log: files that are there, and those that are being made."""
+
 
 class ExportGate(Protocol):
     """Who may have a log as a file. They act from here on; each method answers their id, or raises Forbidden.
@@ -54,7 +57,7 @@ class Exports:
     async def create(self, token: str | None, scope: str, *, since_ms: int, until_ms: int) -> Export:
         """Orders one of the rows of a time; 0: from the first, up to now.
 
-        Raises Forbidden (PLAN_REQUIRED too), InvalidInput, Conflict where too many are pending.
+        Raises Forbidden (PLAN_REQUIRED too), InvalidInput, Conflict where too many are pending, or there.
         """
         user_id = await self._gate.orders(token, scope)
         now = self._clock_ms()
@@ -62,7 +65,7 @@ class Exports:
         if not 0 <= since_ms < until_ms:
             raise InvalidInput(detail="since must be before until, and in the past")
         export = Export(scope, new_id("exp"), "pending", user_id, now, since_ms, until_ms)
-        await self._records.add(export, most_pending=MOST_PENDING)
+        await self._records.add(export, most_pending=MOST_PENDING, most_kept=MOST_KEPT)
         self._ordered()
         return export
 

@@ -37,8 +37,8 @@ class OrderRecords(Protocol):
     CrossingRefused(ORG_MOVED) where the log is on its way to another region.
     """
 
-    async def add(self, export: Export, *, most_pending: int) -> None:
-        """Writes an order. Raises Conflict where too many are pending."""
+    async def add(self, export: Export, *, most_pending: int, most_kept: int) -> None:
+        """Writes an order. Raises Conflict where too many are pending, or pending and ready together."""
 
     async def every(self, scope: str) -> list[Export]:
         """Of one log, newest first, 100 at most."""

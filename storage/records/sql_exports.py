@@ -7,10 +7,11 @@ from typing import Any, Final
 from sqlalchemy import Row, exists, func, insert, select, update
 
 from mesh.errors import Conflict
-from mesh.exports.records import Export
+from mesh.exports.records import Export, ExportState
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.audit.chain import AuditRow
 from storage.records.audit.reading import Log
+from storage.records.change import Change
 from storage.records.engine import Database
 from storage.records.outgoing import OUTGOING, Conditions
 
@@ -26,15 +27,16 @@ class SqlExportRecords:
         self._of = OUTGOING[log]
         self._exports = self._of.exports
 
-    async def add(self, export: Export, *, most_pending: int) -> None:
+    async def add(self, export: Export, *, most_pending: int, most_kept: int) -> None:
         """As ExportRecords says."""
         async with self._of.change(self._database, export.scope) as change:
-            pending = (self._of.whose(self._exports) == export.scope, self._exports.c.state == "pending")
-            count = select(func.count()).select_from(self._exports).where(*pending)
-            if (await change.connection.execute(count)).scalar_one() >= most_pending:
-                raise Conflict(
-                    ErrorReason.ERROR_REASON_TOO_MANY,
-                    detail=f"{most_pending} exports are being made, wait until one is ready",
+            pending = await self._count(change, export.scope, "pending")
+            if pending >= most_pending:
+                raise _too_many(f"{most_pending} exports are being made, wait until one is ready")
+            if pending + await self._count(change, export.scope, "ready") >= most_kept:
+                raise _too_many(
+                    f"a log has {most_kept} exports at a time and each goes a day after it is ready, "
+                    "fetch one of those that are listed or wait until the oldest is gone"
                 )
             values = {
                 self._of.scope: export.scope,
@@ -121,6 +123,11 @@ class SqlExportRecords:
         async with self._database.read() as connection:
             return set(await connection.scalars(query))
 
+    async def _count(self, change: Change, scope: str, state: ExportState) -> int:
+        these = (self._of.whose(self._exports) == scope, self._exports.c.state == state)
+        query = select(func.count()).select_from(self._exports).where(*these)
+        return (await change.connection.execute(query)).scalar_one()
+
     def _is(self, scope: str, export_id: str) -> Conditions:
         return self._of.whose(self._exports) == scope, self._exports.c.export_id == export_id
 
@@ -137,3 +144,7 @@ class SqlExportRecords:
             row.bytes,
             row.ready_at,
         )
+
+
+def _too_many(detail: str) -> Conflict:
+    return Conflict(ErrorReason.ERROR_REASON_TOO_MANY, detail=detail)

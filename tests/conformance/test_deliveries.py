@@ -281,10 +281,10 @@ async def test_dead_letters_go_with_their_webhook(bed: Bed) -> None:
 async def test_an_order_is_pending_until_it_is_ready_and_ready_until_it_expires(bed: Bed) -> None:
     exports = bed.exports
     first, second = bed.export("1"), bed.export("2", created_ms=2)
-    await exports.add(first, most_pending=2)
-    await exports.add(second, most_pending=2)
+    await exports.add(first, most_pending=2, most_kept=9)
+    await exports.add(second, most_pending=2, most_kept=9)
     with pytest.raises(Conflict, match="wait until one is ready"):
-        await exports.add(bed.export("3"), most_pending=2)
+        await exports.add(bed.export("3"), most_pending=2, most_kept=9)
     assert await exports.pending() == [first, second]
     await exports.ready(first, rows=3, size=99, now_ms=1_000)
     assert await exports.every(bed.scope) == [
@@ -300,10 +300,26 @@ async def test_an_order_is_pending_until_it_is_ready_and_ready_until_it_expires(
     assert await exports.one(bed.other, "exp_1") is None
 
 
+async def test_a_log_has_so_many_exports_until_the_day_of_one_is_over(bed: Bed) -> None:
+    async def order(name: str, export: Export | None = None) -> None:
+        await bed.exports.add(export or bed.export(name), most_pending=2, most_kept=3)
+
+    for number, name in enumerate(("1", "2", "3")):
+        await order(name)
+        if name != "3":
+            await bed.exports.ready(bed.export(name), rows=3, size=99, now_ms=1_000 + number)
+    with pytest.raises(Conflict, match=r"3 exports at a time.*wait until the oldest is gone"):
+        await order("4")
+    await order("elsewhere", replace(bed.export("elsewhere"), scope=bed.other))
+    await bed.exports.expire(1_001)
+    await order("4")
+    assert {each.export_id for each in await bed.exports.pending()} == {"exp_3", "exp_4", "exp_elsewhere"}
+
+
 async def test_ordering_and_fetching_are_rows_of_the_log_and_pages_of_it_are_whole(bed: Bed) -> None:
     await bed.change("a", "b")
     await bed.change("other", scope=bed.other)
-    await bed.exports.add(bed.export(), most_pending=1)
+    await bed.exports.add(bed.export(), most_pending=1, most_kept=9)
     await bed.exports.fetched(bed.export())
     first = await bed.exports.rows(bed.export(), after_seq=0, limit=3)
     rest = await bed.exports.rows(bed.export(), after_seq=first[-1].seq, limit=3)
@@ -315,7 +331,7 @@ async def test_ordering_and_fetching_are_rows_of_the_log_and_pages_of_it_are_who
 
 
 async def test_an_export_of_an_organisation_that_is_leaving_is_made_where_it_goes(bed: Bed) -> None:
-    await bed.exports.add(bed.export(), most_pending=1)
+    await bed.exports.add(bed.export(), most_pending=1, most_kept=9)
     async with bed.database.write() as connection:
         await fences.fence(connection, fences.ORG, bed.scope, "us-east-1")
     assert await bed.exports.pending() == []
