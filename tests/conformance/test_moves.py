@@ -27,6 +27,7 @@ from storage.records.moves.rows import Body, TableDigest, encode
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.plans import Lent, Reported
 from storage.records.records import Records
+from storage.records.scim import ScimPage
 from storage.records.tables import ACCOUNT_TABLES, ORG_TABLES, members, org_audit
 from tests.support.databases import sqlite_at
 from tests.support.nodes import AF, EU, US
@@ -403,6 +404,34 @@ async def test_an_account_goes_with_its_only_organisation(ends: Ends) -> None:
     assert homes == {"usr_ada": US, "usr_bo1": AF}
     pending = [pending.row.login_hint.hint for pending in await ends.old.outbox.pending(None, 100)]
     assert "hint_ada" not in pending and "hint_eve" in pending
+
+
+async def test_who_a_directory_let_go_and_brought_back_moves_and_stays_of_single_sign_on_there(
+    ends: Ends,
+) -> None:
+    """They have no home region in that organisation, which is no other region's either."""
+    await put_member(ends.old.orgs, "org_1", "usr_bo1", OrgRole.ORG_ROLE_OWNER, AF)
+    for active in (False, True):
+        ((ada,), _) = await ends.old.scim.users("org_1", ScimPage(id="usr_ada"))
+        await ends.old.scim.replace_user(
+            "org_1",
+            "usr_ada",
+            replace(ada.fields, active=active),
+            version=ada.version,
+            default_role=OrgRole.ORG_ROLE_MEMBER,
+            judges=lambda before, after: None,
+            at_ms=9 + active,
+        )
+    await filled(ends.new, "3", "kim")
+    await put_member(ends.new.orgs, "org_3", "usr_ada", OrgRole.ORG_ROLE_MEMBER, EU)
+    await ends.move()
+    (leaving,) = await ends.old.moves.accounts.going_with("org_1")
+    word = handovers((EU, US), login_hint="hint_ada")[0]
+    await ends.old.moves.accounts.hand_over(leaving, "org_1", "op_1", "hint_ada", word, str.encode)
+    await ends.new.moves.accounts.take("usr_ada", word, await ends.old.moves.accounts.rows("usr_ada"), HINTS)
+    assert await ends.new.orgs.account("ada@example.org") is not None
+    memberships = await ends.new.orgs.memberships("usr_ada")
+    assert {each.org.org_id: each.home_region for each in memberships} == {"org_1": "", "org_3": US}
 
 
 async def test_one_departure_at_a_time(ends: Ends) -> None:

@@ -161,7 +161,8 @@ class Accounts:
                 kept = {"epoch": word.epoch, "word": word.SerializeToString(deterministic=True)}
                 await connection.execute(insert(account_handovers).values(user_id=user_id, **kept))
                 mine = members.c.user_id == user_id
-                await connection.execute(update(members).where(mine).values(home_region=region))
+                left = members.c.home_region == word.from_region
+                await connection.execute(update(members).where(mine, left).values(home_region=region))
                 orgs = await connection.scalars(select(members.c.org_id).where(mine))
                 for org_id in orgs.all():
                     await refresh(connection, org_id)
@@ -206,7 +207,8 @@ async def _require_theirs(
 ) -> None:
     email = await connection.scalar(select(accounts.c.email).where(accounts.c.user_id == user_id))
     homes = select(members.c.home_region).where(members.c.user_id == user_id).distinct()
-    elsewhere = set(await connection.scalars(homes)) - {word.from_region}
+    # Empty: a member by single sign-on only, as is everybody whom a directory brought back. It stays so.
+    elsewhere = set(await connection.scalars(homes)) - {word.from_region, ""}
     if email is None or hint_of(email) != word.login_hint or elsewhere:
         raise Conflict(detail="it was not that region's account")
 
