@@ -29,6 +29,8 @@ from storage.registry.rules import key_of
 _GOING_ON = sessions.c.forget_after.is_(None)
 _ACCOUNT = -1
 """The generation of what says that an account's single sign-ons have ended: it is nobody's session."""
+_NAMES_AT_ONCE = 1_000
+"""A statement takes 32,767 parameters at most, in PostgreSQL's protocol."""
 
 
 class SqlSessionRecords:
@@ -158,8 +160,9 @@ class SqlSessionRecords:
         over = or_(sessions.c.forget_after < now_ms, expired)
         gone = await connection.scalars(delete(sessions).where(over).returning(sessions.c.session_id))
         names = [msgspec.msgpack.encode(key_of(self._row(session_id, now_ms))) for session_id in gone]
-        if names:
-            await connection.execute(delete(outbox).where(outbox.c.name.in_(names)))
+        for at in range(0, len(names), _NAMES_AT_ONCE):
+            some = names[at : at + _NAMES_AT_ONCE]
+            await connection.execute(delete(outbox).where(outbox.c.name.in_(some)))
 
     def _row(self, session_id: str, forget_after_ms: int, before_ms: int = 0) -> Row:
         end = SessionEnd(

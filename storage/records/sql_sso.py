@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.clock import wall_ms
 from mesh.errors import Conflict
 from mesh.hints import normalise
 from mesh.permissions import org_role_name
@@ -120,6 +120,7 @@ class SqlSsoRecords:
                 "role": role,
                 "home_region": "",
                 "email": vouched.email,
+                "joined_at": wall_ms(),
             }
             await connection.execute(insert(members).values(values))
             await _know(connection, org_id, vouched, user_id)
@@ -233,7 +234,7 @@ async def _know(connection: AsyncConnection, org_id: str, vouched: Vouched, user
         "user_id": user_id,
         "email": vouched.email,
         "email_key": normalise(vouched.email),
-        "created_at": time.time_ns() // 1_000_000,
+        "created_at": wall_ms(),
     }
     await connection.execute(insert(sso_identities).values(values))
 

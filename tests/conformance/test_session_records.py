@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
 from storage.records.sessions import SessionRecord
+from storage.records.tables import sessions
 from tests.support.databases import sqlite_at
 from tests.support.postgres import Postgres, running_postgres
 
@@ -83,6 +86,19 @@ async def test_what_is_over_is_forgotten_with_its_row(records: Records) -> None:
     await records.sessions.begin(replace(session("new"), created_at_ms=NOW + 1001))
     assert await ends_pending(records) == []
     assert await records.sessions.find("ses_old") is None
+
+
+async def test_more_is_forgotten_at_once_than_a_statement_has_parameters(records: Records, url: str) -> None:
+    await records.sessions.begin(replace(session("old0"), expires_at_ms=NOW + 1))
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        (old,) = (await connection.execute(select(sessions))).mappings()
+        more = [dict(old) | {"session_id": f"ses_old{number}"} for number in range(1, 33_000)]
+        await connection.execute(insert(sessions), more)
+    await engine.dispose()
+    await records.sessions.begin(replace(session("new"), created_at_ms=NOW + 2))
+    assert await records.sessions.find("ses_old1") is None
+    assert await records.sessions.find("ses_new") is not None
 
 
 async def test_a_new_password_ends_all_sessions_but_one(records: Records) -> None:
