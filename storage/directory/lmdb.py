@@ -152,13 +152,18 @@ class LmdbDirectory(DirectoryReader):
         await self._write(write)
 
     async def put_api_tokens(self, good: Mapping[bytes, ApiTokenFact], ended: Iterable[bytes]) -> None:
-        """Takes API tokens of this region's projects, by their hashes, and forgets those that have ended."""
+        """Takes API tokens of this region's projects, by their hashes, and forgets those that have ended.
+
+        Only what differs is written: mostly that is one, however many the project has.
+        """
 
         def write(txn: lmdb.Transaction[bytes]) -> None:
+            db = self._db["api_tokens"]
             for token_hash in ended:
-                txn.delete(token_hash, db=self._db["api_tokens"])
+                txn.delete(token_hash, db=db)
             for token_hash, fact in good.items():
-                txn.put(token_hash, api_token_value(fact), db=self._db["api_tokens"])
+                if txn.get(token_hash, db=db) != (value := api_token_value(fact)):
+                    txn.put(token_hash, value, db=db)
 
         await self._write(write)
 

@@ -16,6 +16,10 @@ MOST_TOKENS: Final = 100
 REMEMBERED: Final = timedelta(days=90)
 """How long a token that has ended is listed; it goes when its project is next given one."""
 
+MOST_ENDED: Final = 1_000
+"""Of one project, listed: beyond that those that ended first go as early. Making and revoking costs nothing,
+and each change compares the list with the directory."""
+
 USES_APART: Final = timedelta(minutes=10)
 """Within this time of the last use that was written, none is: requests do not become writes."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.errors import Conflict, NotFound
 from mesh.permissions import project_role_name
 from sankofa.residency.v1.error_pb2 import ErrorReason
-from storage.records.api_tokens import MOST_TOKENS, REMEMBERED, USES_APART, ApiTokenRecord
+from storage.records.api_tokens import MOST_ENDED, MOST_TOKENS, REMEMBERED, USES_APART, ApiTokenRecord
 from storage.records.change import Change, project_change
 from storage.records.engine import Database
 from storage.records.tables import api_tokens, projects
@@ -31,7 +31,7 @@ class SqlApiTokenRecords:
         async with project_change(self._database, token.project_id) as change:
             connection, now_ms = change.connection, token.created_at_ms
             await _require_active(connection, token.project_id)
-            await _forget(connection, token.project_id, now_ms - REMEMBERED // _MS)
+            await _forget(connection, token.project_id, now_ms)
             if await _count_good(connection, token.project_id, now_ms) >= MOST_TOKENS:
                 raise Conflict(
                     ErrorReason.ERROR_REASON_TOO_MANY,
@@ -98,9 +98,17 @@ async def _require_active(connection: AsyncConnection, project_id: str) -> None:
         raise Conflict(ErrorReason.ERROR_REASON_PROJECT_ARCHIVED)
 
 
-async def _forget(connection: AsyncConnection, project_id: str, before_ms: int) -> None:
-    ended = or_(api_tokens.c.revoked_at < before_ms, api_tokens.c.expires_at < before_ms)
-    await connection.execute(delete(api_tokens).where(api_tokens.c.project_id == project_id, ended))
+async def _forget(connection: AsyncConnection, project_id: str, now_ms: int) -> None:
+    """Removes those that ended long ago, and of the others those that are too many."""
+    of_project, before_ms = api_tokens.c.project_id == project_id, now_ms - REMEMBERED // _MS
+    long_ago = or_(api_tokens.c.revoked_at < before_ms, api_tokens.c.expires_at < before_ms)
+    ended = or_(api_tokens.c.revoked_at.is_not(None), api_tokens.c.expires_at <= now_ms)
+    last_ended = func.coalesce(api_tokens.c.revoked_at, api_tokens.c.expires_at).desc()
+    listed = (
+        select(api_tokens.c.token_id).where(of_project, ended).order_by(last_ended, api_tokens.c.token_id)
+    )
+    over = or_(long_ago, api_tokens.c.token_id.in_(listed.offset(MOST_ENDED)))
+    await connection.execute(delete(api_tokens).where(of_project, over))
 
 
 async def _count_good(connection: AsyncConnection, project_id: str, now_ms: int) -> int:

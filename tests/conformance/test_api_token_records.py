@@ -15,6 +15,7 @@ from mesh.errors import Conflict, NotFound, SankofaError
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.records import sql_api_tokens
 from storage.records.api_tokens import MOST_TOKENS, REMEMBERED, USES_APART, ApiTokenRecord
 from storage.records.audit.chain import AuditRow
 from storage.records.audit.reading import Filter, Log
@@ -171,6 +172,24 @@ async def test_what_ended_long_ago_is_forgotten_when_the_next_one_is_made(two: R
     )
     assert set(await ids(two)) == {"tok_good", "tok_x", "tok_y"}
     assert await ids(two, "proj_2") == ["tok_elsewhere"]
+
+
+async def test_of_those_that_ended_the_last_are_listed_and_good_ones_never_go(
+    two: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_api_tokens, "MOST_ENDED", 3)
+    later = NOW + 50
+    await two.api_tokens.add(token("good"))
+    await two.api_tokens.add(token("expired", expires_at_ms=NOW + 10))
+    await two.api_tokens.add(token("elsewhere", "proj_2", expires_at_ms=NOW + 1))
+    for number in range(5):
+        await two.api_tokens.add(token(f"r{number}"))
+    for number in (4, 1, 0, 3, 2):
+        await two.api_tokens.revoke("proj_1", f"tok_r{number}", NOW + 5 - number)
+    await two.api_tokens.add(token("next", created_at_ms=later))
+    assert set(await ids(two)) == {"tok_next", "tok_good", "tok_expired", "tok_r0", "tok_r1"}
+    assert await ids(two, "proj_2") == ["tok_elsewhere"]
+    assert await good(two, later) == {"tok_next", "tok_good"}
 
 
 async def test_uses_are_written_ten_minutes_apart_and_are_no_rows_of_the_log(two: Records) -> None:

@@ -406,6 +406,20 @@ async def test_an_api_token_that_has_ended_is_forgotten_and_others_stay(open_dir
     assert open_directory().api_token(left) is None
 
 
+async def test_api_tokens_that_are_there_as_they_are_to_be_cost_no_write(open_directory: Open) -> None:
+    directory = open_directory()
+    every = dict(map(api_token, "abc"))
+    gone = hash_of("gone long ago")
+    await directory.put_api_tokens(every, [gone])
+    written = directory._env.info()["last_txnid"]
+    await directory.put_api_tokens(every, [gone])
+    assert directory._env.info()["last_txnid"] == written
+    changed = dict([api_token("b", NOW_MS + 2)])
+    await directory.put_api_tokens(every | changed, [gone])
+    assert [directory.api_token(key) for key in every] == list((every | changed).values())
+    assert directory._env.info()["last_txnid"] > written
+
+
 async def test_a_directory_from_before_there_were_api_tokens_has_none(
     tmp_path: Path, open_directory: Open
 ) -> None:
