@@ -70,12 +70,15 @@ class SessionRecords(Protocol):
         """Ends sessions; of those that were not going on nothing is said."""
 
     async def end_all(self, user_id: str, now_ms: int, forget_after_ms: int) -> list[Row]:
-        """Ends an account's sessions, and says so of its single sign-ons in other regions."""
+        """Ends an account's sessions, and says so of its single sign-ons in other regions.
+
+        Raises CrossingRefused(ACCOUNT_MOVED) where the account is not here, or leaves.
+        """
 
     async def change_password(
         self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
     ) -> list[Row]:
-        """Writes another password and ends all of the account's sessions but one, as `end_all`."""
+        """Writes another password and ends all of the account's sessions but one, as `end_all`, and raises as that."""
 
     async def ends(self, now_ms: int) -> list[Row]:
         """Of every session of which a token may still be valid, for a directory that is rebuilt."""

@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy import Row as Found
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.errors import CrossingRefused
 from sankofa.registry.v1.registry_pb2 import Row, SessionEnd
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.engine import Database
 from storage.records.outbox import enqueue
 from storage.records.sessions import Carried, SessionRecord
@@ -94,6 +96,7 @@ class SqlSessionRecords:
     async def end_all(self, user_id: str, now_ms: int, forget_after_ms: int) -> list[Row]:
         """As SessionRecords says."""
         async with self._database.write() as connection:
+            await _require_here(connection, user_id)
             await self._forget(connection, now_ms)
             rows = await self._end(connection, _whose(user_id), forget_after_ms)
             return rows + await self._end_elsewhere(connection, user_id, now_ms, forget_after_ms)
@@ -104,6 +107,7 @@ class SqlSessionRecords:
         """As SessionRecords says."""
         others = _whose(user_id) & (sessions.c.session_id != keep)
         async with self._database.write() as connection:
+            await _require_here(connection, user_id)
             this = update(accounts).where(accounts.c.user_id == user_id)
             await connection.execute(this.values(password_hash=password_hash))
             # Whoever tried codes knew the old one.
@@ -181,6 +185,12 @@ async def _is_here(connection: AsyncConnection, user_id: str) -> bool:
     gone = select(account_departures.c.account_id)
     leaving = await connection.scalar(gone.where(account_departures.c.account_id == user_id))
     return await connection.scalar(here.with_for_update(key_share=True)) is not None and leaving is None
+
+
+async def _require_here(connection: AsyncConnection, user_id: str) -> None:
+    """It stays until the transaction ends. Raises CrossingRefused(ACCOUNT_MOVED)."""
+    if not await _is_here(connection, user_id):
+        raise CrossingRefused(ErrorReason.ERROR_REASON_ACCOUNT_MOVED)
 
 
 def _session(row: Found[Any]) -> SessionRecord:

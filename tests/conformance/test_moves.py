@@ -434,6 +434,26 @@ async def test_who_a_directory_let_go_and_brought_back_moves_and_stays_of_single
     assert {each.org.org_id: each.home_region for each in memberships} == {"org_1": "", "org_3": US}
 
 
+async def test_no_password_is_changed_and_nothing_ended_where_an_account_is_not_any_more(ends: Ends) -> None:
+    """Who asked the old home while the account left is told so, and asks again: nothing is done here."""
+    await ends.move()
+    (leaving,) = await ends.old.moves.accounts.going_with("org_1")
+    word = handovers((EU, US), login_hint="hint_ada")[0]
+    await ends.old.moves.accounts.hand_over(leaving, "org_1", "op_1", "hint_ada", word, str.encode)
+    old = ends.old.sessions
+    for erased in (False, True):
+        if erased:
+            await ends.old.moves.accounts.erase("usr_ada", "op_1")
+        for change in (
+            old.change_password("usr_ada", "other", keep="", now_ms=20, forget_after_ms=30),
+            old.end_all("usr_ada", 20, 30),
+        ):
+            assert await refusal(change) == "ACCOUNT_MOVED"
+    assert await old.ends(20) == []
+    pending = [pending.row for pending in await ends.old.outbox.pending(None, 100)]
+    assert not [row for row in pending if row.HasField("session_end")]
+
+
 async def test_one_departure_at_a_time(ends: Ends) -> None:
     first = Departure("op_1", "org_1", US, 2, COPYING, "usr_ada", KEY, 1)
     assert await ends.old.moves.departures.begin(first, ADA) == await ends.old.moves.departures.begin(

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mesh.errors import CrossingRefused
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
 from storage.records.sessions import SessionRecord
@@ -124,8 +125,8 @@ async def test_the_end_of_all_of_an_account_is_told_of_other_regions_too_and_lat
     (again,) = await records.sessions.end_all("usr_1", NOW + 500, NOW + 1500)
     assert again.session_end.before_unix_ms == NOW + 500
     assert await ends_pending(records) == ["ses_a", "usr_1"]
-    await records.sessions.end_all("usr_none", NOW + 2000, NOW + 3000)
-    assert await ends_pending(records) == ["usr_none"]
+    await records.sessions.begin(replace(session("b"), created_at_ms=NOW + 2000))
+    assert await ends_pending(records) == []
 
 
 async def test_a_single_sign_on_needs_no_account_and_is_listed_by_its_organisation(records: Records) -> None:
@@ -140,3 +141,6 @@ async def test_a_single_sign_on_needs_no_account_and_is_listed_by_its_organisati
 
 async def test_nobody_without_an_account_here_has_a_session(records: Records) -> None:
     assert not await records.sessions.begin(replace(session("a"), user_id="usr_none"))
+    with pytest.raises(CrossingRefused):
+        await records.sessions.end_all("usr_none", NOW, NOW + 1000)
+    assert await ends_pending(records) == []

@@ -139,7 +139,10 @@ class Sessions:
         return self._refresh_tokens.key_of(session_id)
 
     async def sign_out(self, token: str | None, *, everywhere: bool) -> None:
-        """Ends the caller's session, or every one of the account; or of the single sign-on that it is."""
+        """Ends the caller's session, or every one of the account; or of the single sign-on that it is.
+
+        Raises CrossingRefused(ACCOUNT_MOVED) for every one of an account that has left since.
+        """
         caller, now = await self._at_home(token), self._clock_ms()
         if everywhere and not caller.org_id:
             await self._tell(await self._records.end_all(caller.user_id, now, self._forget_after(now)))
@@ -160,7 +163,7 @@ class Sessions:
         await self._end([session_id])
 
     async def change_password(self, caller: Caller, password_hash: str) -> None:
-        """Writes another password; every session but the caller's ends."""
+        """Writes another password; every session but the caller's ends. Raises CrossingRefused."""
         now = self._clock_ms()
         rows = await self._records.change_password(
             caller.user_id,

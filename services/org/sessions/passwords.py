@@ -31,7 +31,10 @@ class PasswordChange:
         self._hints = hints
 
     async def change(self, token: str | None, old: str, new: str) -> None:
-        """Raises Unauthenticated(LOGIN_FAILED) for a wrong old password, InvalidInput, RateLimited."""
+        """Raises Unauthenticated(LOGIN_FAILED) for a wrong old password, InvalidInput, RateLimited.
+
+        And CrossingRefused(ACCOUNT_MOVED) where the account has left since: nothing is changed.
+        """
         caller = self._sessions.caller(token)
         require_password(new)
         account = await self._accounts.account_of(caller.user_id)

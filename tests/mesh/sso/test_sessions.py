@@ -12,11 +12,13 @@ from mesh.context import act_as
 from mesh.errors import Unauthenticated
 from mesh.tokens import MEMBER, verify
 from sankofa.org.v1.org_pb2 import OrgRole
+from storage.records.outbox import enqueue
 from tests.support.cells import PASSWORD, Owner, until
 from tests.support.nodes import EU, US
 from tests.support.oidc.lying import Lying
 from tests.support.oidc.mesh import Browser, SsoMesh, bearer
 from tests.support.roles import put_member
+from tests.support.rows import account_end
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -136,7 +138,8 @@ async def test_no_region_ends_the_sign_ins_of_another_regions_account(mesh: SsoM
     await mesh.set(lying.issuer)
     token = await linked(mesh, lying, mesh.owner.token)
     there = mesh.cells.of[US]
-    await there.records.sessions.end_all(mesh.owner.user_id, 2**50, 2**51)
+    async with there.records.sessions._database.write() as connection:
+        await enqueue(connection, [account_end(mesh.owner.user_id, US, 2**50).row])
     there.publisher.wake()
     here = mesh.cells.of[EU].directory
     await until(lambda: here.account_ended_ms(US, mesh.owner.user_id))
