@@ -78,7 +78,7 @@ class SessionRecords(Protocol):
     async def change_password(
         self, user_id: str, password_hash: str, *, keep: str, now_ms: int, forget_after_ms: int
     ) -> list[Row]:
-        """Writes another password and ends all of the account's sessions but one, as `end_all`, and raises as that."""
+        """Writes another password; ends all of the account's sessions but one, and raises, as `end_all`."""
 
     async def ends(self, now_ms: int) -> list[Row]:
         """Of every session of which a token may still be valid, for a directory that is rebuilt."""
