@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+
+from mesh.tokens import LONGEST_LIFETIME
 
 
 class OrgConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Section [org]."""
 
-    token_lifetime_s: float = 900.0
-    """How long a user's token is valid, seconds."""
+    token_lifetime_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_LIFETIME.total_seconds())] = 900.0
+    """How long a user's token is valid, seconds: an hour at most, for which other regions keep the end of a
+    session."""
     session_idle_s: float = 30 * 86_400.0
     """How long a session goes on without being refreshed, seconds."""
     key_look_s: float = 5.0

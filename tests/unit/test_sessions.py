@@ -10,12 +10,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mesh.config import ConfigError, load
 from mesh.context import Origin, came_from
 from mesh.errors import NotFound, RateLimited, SankofaError, Unauthenticated
 from mesh.signing import RowSigner
-from mesh.tokens import USER, TokenKey, verify
+from mesh.tokens import LEEWAY, LONGEST_LIFETIME, USER, TokenKey, verify
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.org.config import OrgConfig
 from services.org.sessions.core import GRACE, MOST_SESSIONS, Sessions
 from services.org.sessions.tokens import RefreshTokens
 from services.org.signing import TokenSigner
@@ -236,21 +238,37 @@ async def test_an_account_has_so_many_sessions_and_a_further_one_ends_the_oldest
         await sessions.refresh(oldest.refresh)
 
 
-async def test_an_end_is_told_again_after_a_restart_until_no_token_of_it_can_live(world: World) -> None:
+@pytest.mark.parametrize("everywhere", [False, True])
+async def test_an_end_is_told_again_after_a_restart_until_no_token_of_it_can_live_in_any_region(
+    world: World, everywhere: bool
+) -> None:
+    """Of an account it ends single sign-ons, too: another region may issue those for longer than this one."""
     sessions = world.sessions()
     tokens = await sessions.begin("usr_ada")
-    await sessions.sign_out(tokens.access, everywhere=False)
-    told, world.directory = set(world.directory.ended), Directory()
-    await world.sessions().announce()
-    assert world.directory.ended == told and len(told) == 1
-    (pending,) = [each for each in await world.records.outbox.pending(None, 99) if "session" in str(each.row)]
-    assert pending.row.session_end.forget_after_unix_ms > world.now_ms + LIFETIME.total_seconds() * 1000
-    world.pass_time(LIFETIME + timedelta(minutes=2))
-    world.directory = Directory()
-    await world.sessions().announce()
-    assert world.directory.ended == set()
+    ended_at_ms = world.now_ms
+    await sessions.sign_out(tokens.access, everywhere=everywhere)
+    told = set(world.directory.ended)
+    assert len(told) == 1 + everywhere
+    pending = [
+        each.row for each in await world.records.outbox.pending(None, 99) if "session" in str(each.row)
+    ]
+    last_ms = ended_at_ms + (LONGEST_LIFETIME + LEEWAY).total_seconds() * 1000
+    assert [row.session_end.forget_after_unix_ms > last_ms for row in pending] == [True] * len(told)
+    for passed, still in ((LONGEST_LIFETIME + LEEWAY, told), (timedelta(minutes=2), set())):
+        world.pass_time(passed)
+        world.directory = Directory()
+        await world.sessions().announce()
+        assert world.directory.ended == still
     await world.sessions().begin("usr_ada")
     assert [e for e in await world.records.outbox.pending(None, 99) if "session" in str(e.row)] == []
+
+
+@pytest.mark.parametrize("lifetime_s", [0, LONGEST_LIFETIME.total_seconds() + 1])
+def test_no_region_issues_tokens_for_longer_than_an_end_is_kept(lifetime_s: float) -> None:
+    longest = {"token_lifetime_s": LONGEST_LIFETIME.total_seconds()}
+    assert load(OrgConfig, section="org", overrides=longest).token_lifetime == LONGEST_LIFETIME
+    with pytest.raises(ConfigError, match="token_lifetime_s"):
+        load(OrgConfig, section="org", overrides={"token_lifetime_s": lifetime_s})
 
 
 async def test_failures_of_an_account_are_bounded_and_come_back_with_time(world: World) -> None:

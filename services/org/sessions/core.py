@@ -11,7 +11,7 @@ from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
 from mesh.signing import RowSigner
-from mesh.tokens import LEEWAY, MEMBER, USER, verify
+from mesh.tokens import LEEWAY, LONGEST_LIFETIME, MEMBER, USER, verify
 from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OwnDirectory, RegistryPublisher
@@ -23,7 +23,7 @@ GRACE = timedelta(seconds=30)
 """How long a used refresh token is answered again with the same successor: an answer may have been lost."""
 
 MARGIN = LEEWAY + timedelta(seconds=55)
-"""How much longer than its tokens the end of a session is kept: more than clocks differ."""
+"""How much longer than any token the end of a session is kept: more than clocks differ."""
 
 MOST_SESSIONS = 100
 """Of one account. A further one ends that which was used the longest time ago."""
@@ -231,7 +231,8 @@ class Sessions:
             self._publisher.wake()
 
     def _forget_after(self, now_ms: int) -> int:
-        return now_ms + int((self._token_lifetime + MARGIN).total_seconds() * 1000)
+        """Not after this region's own lifetime: others issue single sign-ons, and it may have been longer."""
+        return now_ms + int((LONGEST_LIFETIME + MARGIN).total_seconds() * 1000)
 
     async def _tokens(self, session: SessionRecord) -> Tokens:
         claims = {"sub": session.user_id, "sid": session.session_id}
