@@ -20,7 +20,9 @@ What one client may take, unless configured otherwise; the edge of the global UR
 | what | most | else |
 |---|---|---|
 | body of ingestion, as sent and decompressed | {_DEFAULT.max_body_bytes >> 20} MiB | 413 |
-| body of SCIM | 1 MiB | 413 |
+| body of SCIM; its values; operations of a PATCH | 1 MiB; 60,000; 1,000 | 413 |
+| operations of a SCIM PATCH times values that they concern | 100,000 | 413 |
+| requests of one directory that wait | 32 | 429 |
 | body of any other request | {MAX_JSON_BYTES >> 10} KiB | 413 |
 | operations of a batch | {MOST_OPERATIONS:,} | 413 |
 | properties of one person in one operation; of all people of a batch | 10,000; 100,000 | 413 |
@@ -50,7 +52,7 @@ _MEANINGS: Final = {
     413: "The body is over a limit.",
     415: "The Content-Encoding is not accepted.",
     429: "Too many requests of the key or API token in its minute, events of the plan in its month, log-ins "
-    "in a minute, or failed attempts to sign in; see Retry-After.",
+    "in a minute, failed attempts to sign in, or requests of a directory that wait; see Retry-After.",
     431: "The request line and headers are over the limit.",
     503: "The same request may succeed later, see Retry-After.",
 }

@@ -36,7 +36,7 @@ from services.rest.scim.refusals import MEDIA_TYPE, ROOT, told
 _TAG: Final = "SCIM 2.0"
 _AT: Final = ROOT + "{org_id}"
 _TYPE: Final = MEDIA_TYPE[1].decode()
-_REFUSED: Final = (400, 401, 403, 404, 415, 503)
+_REFUSED: Final = (400, 401, 403, 404, 415, 429, 503)
 _TOLD: Final[Json] = {"id": TEXT, "created_at": MOMENT}
 _EXAMPLE_TOKEN: Final = {"id": "sct_3Zx8Kq1LmN0pQrStUvWx", "created_at": AT}
 _DIRECTORY: Final[list[Json]] = [{"scim": []}]

@@ -27,6 +27,7 @@ from services.rest.primaries import Primaries
 from services.rest.requests import Request
 from services.rest.routing import bearer, org_named, reply, resource
 from services.rest.scim.refusals import ROOT
+from services.rest.scim.turns import Turns
 
 if TYPE_CHECKING:
     from services.rest.scim.serving import Serving
@@ -49,6 +50,7 @@ class Scim:
         self._directory = directory
         self._cells = cells
         self._primaries = primaries
+        self._turns = Turns()
         self._serving: Serving | None = None
 
     def routes(self) -> list[Route]:
@@ -58,7 +60,7 @@ class Scim:
             resource(
                 "/api/v1/sso/scim", GET=self.get_token, POST=self.create_token, DELETE=self.delete_token
             ),
-            *(resource(f"{root}/{name}", GET=self.discover) for name in DISCOVERY),
+            *(resource(f"{root}/{name}", GET=self.serve) for name in DISCOVERY),
             *(resource(f"{root}/{name}", **dict.fromkeys(many, self.serve)) for name in RESOURCES),
             *(resource(f"{root}/{name}/{{scim_id}}", **dict.fromkeys(one, self.serve)) for name in RESOURCES),
         ]
@@ -94,29 +96,28 @@ class Scim:
         await self._cells.call(stub.DeleteScimToken, DeleteScimTokenRequest(org_id=org_id), token=token)
         return reply({"ok": True})
 
-    async def discover(self, http: HttpRequest) -> Response:
-        """The same for every directory; nobody is asked for, but whether the token is good."""
-        token, org_id = bearer(http), http.path_params["org_id"]
-        nobody = ListScimUsersRequest(org_id=org_id, page=ScimPage(id="-"))
-        await self._cells.call((await self._reach(org_id)).ListScimUsers, nobody, token=token)
-        return await self.serve(http)
-
     async def serve(self, http: HttpRequest) -> Response:
-        """One request of a directory, made again where it lost a race."""
+        """One request of a directory, made again where it lost a race.
+
+        Who shows no good token costs no more than the question whether it is one.
+        """
         token, org_id = bearer(http), http.path_params["org_id"]
-        request: Request = http.scope["sankofa.request"]
-        body = await request.body(limit_bytes=MAX_BYTES)
-        serving = await self._loaded()
-        asked = serving.asked(http, root=ROOT + org_id, body=body)
         call = functools.partial(self._cells.call, token=token)
         reach = functools.partial(self._reach, org_id)
-        for attempt in range(ATTEMPTS):
-            try:
-                return await serving.answer(asked, call=call, reach=reach, org_id=org_id)
-            except Conflict as error:
-                lost = error.reason == ErrorReason.ERROR_REASON_CHANGED_MEANWHILE
-                if not lost or attempt == ATTEMPTS - 1:
-                    raise
+        nobody = ListScimUsersRequest(org_id=org_id, page=ScimPage(id="-"))
+        await call((await reach()).ListScimUsers, nobody)
+        request: Request = http.scope["sankofa.request"]
+        body = await request.body(limit_bytes=MAX_BYTES)
+        async with self._turns.of(org_id):
+            serving = await self._loaded()
+            asked = serving.asked(http, root=ROOT + org_id, body=body)
+            for attempt in range(ATTEMPTS):
+                try:
+                    return await serving.answer(asked, call=call, reach=reach, org_id=org_id)
+                except Conflict as error:
+                    lost = error.reason == ErrorReason.ERROR_REASON_CHANGED_MEANWHILE
+                    if not lost or attempt == ATTEMPTS - 1:
+                        raise
         raise AssertionError("the last attempt is answered or raises")
 
     async def _reach(self, org_id: str) -> ScimServiceStub:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 from scim2_models import (
@@ -16,7 +16,7 @@ from scim2_models import (
     SearchRequest,
 )
 from scim2_models.path import AttrPath, CompareOperator, Comparison
-from scim2_server.storage import AsyncScimStorage, SearchPage
+from scim2_server.storage import ScimStorage, SearchPage
 
 from sankofa.org.v1.scim_pb2 import (
     CreateScimGroupRequest,
@@ -34,6 +34,7 @@ from services.rest.scim.conversion import fields_of, group_of, members_of, user_
 from services.rest.scim.resources import MOST_A_PAGE, Group, User
 
 T = TypeVar("T")
+Rpc: TypeAlias = Callable[..., Awaitable[T]]
 _FILTERS: Final = {
     "User": {"id": "id", "externalid": "external_id", "username": "name"},
     "Group": {"id": "id", "externalid": "external_id", "displayname": "name"},
@@ -41,58 +42,53 @@ _FILTERS: Final = {
 _WHAT: Final = "filters are userName (of groups: displayName), externalId or id, eq and a text"
 
 
-class Call(Protocol):
-    """Cells.call with the directory's token."""
+class Ask(Protocol):
+    """A call to the organisation's primary region with the directory's token, from a thread that waits."""
 
-    async def __call__(self, rpc: Callable[..., Awaitable[T]], request: Message) -> T:
+    def __call__(self, rpc: Callable[[ScimServiceStub], Rpc[T]], request: Message) -> T:
         """Raises SankofaError."""
 
 
-Reach = Callable[[], Awaitable[ScimServiceStub]]
-"""The organisation's primary region. Raises SankofaError."""
-
-
-class PrimaryStorage(AsyncScimStorage):
+class PrimaryStorage(ScimStorage):
     """One organisation's users and groups, for one request of its directory."""
 
-    def __init__(self, *, reach: Reach, call: Call, org_id: str) -> None:
-        self._reach = reach
-        self._call = call
+    def __init__(self, *, ask: Ask, org_id: str) -> None:
+        self._ask = ask
         self._org_id = org_id
 
-    async def get(
+    def get(
         self,
         resource_type: ResourceType,
         resource_id: str,
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
-        """As AsyncScimStorage says."""
-        found = (await self._page(resource_type, ScimPage(id=resource_id, limit=1))).resources
+        """As ScimStorage says."""
+        found = (self._page(resource_type, ScimPage(id=resource_id, limit=1))).resources
         if not found:
             raise NotFoundException(detail=f"{resource_type.name} not found")
         return found[0]
 
-    async def search(
+    def search(
         self,
         resource_types: list[ResourceType],
         search_request: SearchRequest[Any],
         *,
         position: Any = None,
     ) -> SearchPage:
-        """As AsyncScimStorage says."""
+        """As ScimStorage says."""
         if len(resource_types) != 1:
             raise NotImplementedException(detail="ask for /Users or for /Groups")
         page = _wanted(resource_types[0], search_request)
         page.offset = min(search_request.start_index_0 or 0, 2**31 - 1)
         page.limit = MOST_A_PAGE if search_request.count is None else search_request.count
-        return await self._page(resource_types[0], page)
+        return self._page(resource_types[0], page)
 
-    async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        """As AsyncScimStorage says."""
+    def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
+        """As ScimStorage says."""
         if isinstance(resource, User):
             request = CreateScimUserRequest(org_id=self._org_id, fields=fields_of(resource))
-            return user_of((await self._call((await self._reach()).CreateScimUser, request)).user)
+            return user_of((self._ask(lambda primary: primary.CreateScimUser, request)).user)
         assert isinstance(resource, Group)
         wanted = CreateScimGroupRequest(
             org_id=self._org_id,
@@ -100,16 +96,16 @@ class PrimaryStorage(AsyncScimStorage):
             external_id=resource.external_id or "",
             user_ids=members_of(resource),
         )
-        return group_of((await self._call((await self._reach()).CreateScimGroup, wanted)).group)
+        return group_of((self._ask(lambda primary: primary.CreateScimGroup, wanted)).group)
 
-    async def update(
+    def update(
         self,
         resource_type: ResourceType,
         resource: Resource[Any],
         *,
         expected_version: str | None = None,
     ) -> Resource[Any]:
-        """As AsyncScimStorage says, but for another version: Conflict(CHANGED_MEANWHILE)."""
+        """As ScimStorage says, but for another version: Conflict(CHANGED_MEANWHILE)."""
         if isinstance(resource, User):
             request = ReplaceScimUserRequest(
                 org_id=self._org_id,
@@ -117,7 +113,7 @@ class PrimaryStorage(AsyncScimStorage):
                 fields=fields_of(resource),
                 version=expected_version or "",
             )
-            return user_of((await self._call((await self._reach()).ReplaceScimUser, request)).user)
+            return user_of((self._ask(lambda primary: primary.ReplaceScimUser, request)).user)
         assert isinstance(resource, Group)
         wanted = ReplaceScimGroupRequest(
             org_id=self._org_id,
@@ -127,26 +123,26 @@ class PrimaryStorage(AsyncScimStorage):
             user_ids=members_of(resource),
             version=expected_version or "",
         )
-        return group_of((await self._call((await self._reach()).ReplaceScimGroup, wanted)).group)
+        return group_of((self._ask(lambda primary: primary.ReplaceScimGroup, wanted)).group)
 
-    async def delete(
+    def delete(
         self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None
     ) -> None:
-        """As AsyncScimStorage says, whatever the version: no condition is supported."""
+        """As ScimStorage says, whatever the version: no condition is supported."""
         if resource_type.name == "User":
             request = DeleteScimUserRequest(org_id=self._org_id, user_id=resource_id)
-            await self._call((await self._reach()).DeleteScimUser, request)
+            self._ask(lambda primary: primary.DeleteScimUser, request)
         else:
             gone = DeleteScimGroupRequest(org_id=self._org_id, team_id=resource_id)
-            await self._call((await self._reach()).DeleteScimGroup, gone)
+            self._ask(lambda primary: primary.DeleteScimGroup, gone)
 
-    async def _page(self, resource_type: ResourceType, page: ScimPage) -> SearchPage:
+    def _page(self, resource_type: ResourceType, page: ScimPage) -> SearchPage:
         if resource_type.name == "User":
             asked = ListScimUsersRequest(org_id=self._org_id, page=page)
-            users = await self._call((await self._reach()).ListScimUsers, asked)
+            users = self._ask(lambda primary: primary.ListScimUsers, asked)
             return SearchPage(users.total, [user_of(each) for each in users.users])
         wanted = ListScimGroupsRequest(org_id=self._org_id, page=page)
-        groups = await self._call((await self._reach()).ListScimGroups, wanted)
+        groups = self._ask(lambda primary: primary.ListScimGroups, wanted)
         return SearchPage(groups.total, [group_of(each) for each in groups.groups])
 
 
