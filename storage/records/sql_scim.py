@@ -19,7 +19,8 @@ from storage.records.orgs import OrgRecord
 from storage.records.scim import Judges, Reference, ScimFields, ScimPage, ScimToken, ScimUser
 from storage.records.sql_access import refresh
 from storage.records.sql_members import changing, end_membership, require_room
-from storage.records.tables import members, orgs, scim_tokens, scim_users, team_members, teams
+from storage.records.sql_scim_tokens import end_token, put_token, token_of
+from storage.records.tables import members, orgs, scim_users, team_members, teams
 
 NO_ROLE = OrgRole.ORG_ROLE_UNSPECIFIED
 
@@ -39,32 +40,18 @@ class SqlScimRecords:
     async def token(self, org_id: str) -> ScimToken | None:
         """As ScimRecords says."""
         async with self._database.read() as connection:
-            return await _token(connection, org_id)
+            return await token_of(connection, org_id)
 
     async def put_token(self, org_id: str, token: ScimToken) -> None:
         """As ScimRecords says."""
-        values = {
-            "token_id": token.token_id,
-            "token_hash": token.token_hash,
-            "created_at": token.created_at_ms,
-            "created_by": token.created_by,
-        }
         async with org_change(self._database, org_id) as change:
-            before = await _token(change.connection, org_id)
-            await change.connection.execute(delete(scim_tokens).where(scim_tokens.c.org_id == org_id))
-            await change.connection.execute(insert(scim_tokens).values(org_id=org_id, **values))
-            replaced = None if before is None else {"replaced": before.token_id}
-            change.note("scim.token.created", "scim_token", token.token_id, before=replaced)
+            await put_token(change, org_id, token)
 
     async def delete_token(self, org_id: str) -> None:
         """As ScimRecords says."""
         async with org_change(self._database, org_id) as change:
-            before = await _token(change.connection, org_id)
-            if before is None:
+            if not await end_token(change, org_id):
                 change.nothing()
-                return
-            await change.connection.execute(delete(scim_tokens).where(scim_tokens.c.org_id == org_id))
-            change.note("scim.token.revoked", "scim_token", before.token_id)
 
     async def users(self, org_id: str, page: ScimPage) -> tuple[list[ScimUser], int]:
         """As ScimRecords says."""
@@ -128,12 +115,6 @@ class SqlScimRecords:
             await change.connection.execute(delete(scim_users).where(*this))
             action = "member.removed" if before.active else "scim.user.deleted"
             change.note(action, "member", user_id, before=_told(before))
-
-
-async def _token(connection: AsyncConnection, org_id: str) -> ScimToken | None:
-    query = select(scim_tokens).where(scim_tokens.c.org_id == org_id)
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else ScimToken(row.token_id, row.token_hash, row.created_at, row.created_by)
 
 
 async def _everyone(connection: AsyncConnection, org_id: str) -> list[ScimUser]:

@@ -20,6 +20,7 @@ from storage.records.sql_access import refresh
 from storage.records.sql_expected import expected
 from storage.records.sql_members import require_room
 from storage.records.sql_orgs import SqlOrgRecords
+from storage.records.sql_scim_tokens import end_token
 from storage.records.sso import SignIn, SsoSettings, Vouched
 from storage.records.tables import members, orgs, sso_identities, sso_settings, sso_sign_ins
 
@@ -67,6 +68,7 @@ class SqlSsoRecords:
                 change.nothing()
                 return
             await change.connection.execute(delete(sso_settings).where(sso_settings.c.org_id == org_id))
+            await end_token(change, org_id)
             await refresh(change.connection, org_id)
             change.note("sso.deleted", "sso", org_id, before=_told(before))
 

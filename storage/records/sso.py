@@ -64,7 +64,7 @@ class SsoRecords(Protocol):
         """Sets all of it, and tells the projects' regions whose tokens count from now on."""
 
     async def delete_settings(self, org_id: str) -> None:
-        """Forgets them; identities stay."""
+        """Forgets them, and the directory's token; identities stay."""
 
     async def begin(self, sign_in: SignIn, *, now_ms: int) -> None:
         """Keeps a sign-in until it ends; drops those that are too old, and the oldest of too many."""

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from mesh.errors import Conflict, InvalidInput, NotFound
 from sankofa.org.v1.org_pb2 import OrgRole
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
 from storage.records.scim import ScimFields, ScimGroup, ScimPage, ScimToken, ScimUser
-from storage.records.sso import Vouched
+from storage.records.sso import SsoSettings, Vouched
+from storage.records.tables import org_audit
 from tests.support.nodes import US
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -55,6 +57,19 @@ async def test_a_token_takes_the_place_of_the_one_before_and_ends(kept: Records)
         assert await kept.scim.token(ORG) == token
     await kept.scim.delete_token(ORG)
     await kept.scim.delete_token(ORG)
+    assert await kept.scim.token(ORG) is None
+
+
+async def test_a_token_ends_with_the_single_sign_on_that_it_was_made_for(kept: Records) -> None:
+    settings = SsoSettings("https://i", "client", "secret", MEMBER, ("example.org",), False)
+    await kept.sso.put_settings(ORG, settings)
+    await kept.scim.put_token(ORG, ScimToken("sct_1", b"%032d" % 1, 1, OWNER))
+    await kept.sso.delete_settings(ORG)
+    assert await kept.scim.token(ORG) is None
+    async with kept._database.read() as connection:
+        told = await connection.execute(select(org_audit.c.action, org_audit.c.resource_id))
+        assert ("scim.token.revoked", "sct_1") in {(row.action, row.resource_id) for row in told}
+    await kept.sso.put_settings(ORG, settings)
     assert await kept.scim.token(ORG) is None
 
 
