@@ -68,7 +68,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view. Raises Unavailable."""
+        """One consistent view on SQLite; on PostgreSQL each statement has its own. Raises Unavailable."""
         async with driver_errors(), self._engine.begin() as connection:
             yield connection
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, NotFound
@@ -17,10 +17,14 @@ from storage.records.tables import invitations, members, org_projects, orgs
 
 async def open_ones(connection: AsyncConnection, org_id: str, now_ms: int) -> list[Invitation]:
     """Those that can still be accepted, oldest first."""
-    mine = (invitations.c.org_id == org_id, invitations.c.expires_at > now_ms)
     order = (invitations.c.created_at, invitations.c.invitation_id)
-    found = await connection.execute(select(invitations).where(*mine).order_by(*order))
-    return [_invitation(row) for row in found]
+    query = select(invitations).where(*_open(org_id, now_ms)).order_by(*order)
+    return [_invitation(row) for row in await connection.execute(query)]
+
+
+def open_keys(org_id: str, now_ms: int) -> Select[tuple[str]]:
+    """The normalised e-mails of those."""
+    return select(invitations.c.email_key).where(*_open(org_id, now_ms))
 
 
 async def add(
@@ -93,6 +97,10 @@ async def require_projects(connection: AsyncConnection, org_id: str, project_ids
     query = select(org_projects.c.project_id).where(*existing, org_projects.c.project_id.in_(project_ids))
     if project_ids - set((await connection.scalars(query)).all()):
         raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+
+
+def _open(org_id: str, now_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return invitations.c.org_id == org_id, invitations.c.expires_at > now_ms
 
 
 async def _found(connection: AsyncConnection, org_id: str, invitation_id: str) -> Invitation:

@@ -6,9 +6,11 @@ import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, Forbidden, NotFound, SankofaError
 from mesh.permissions import OrgAction, require
@@ -95,6 +97,27 @@ async def test_an_invitation_opens_one_membership_once(records: Records) -> None
     assert await told(records, US) == {"usr_ada": PROJECT_ADMIN, "usr_bob": EDITOR}
     assert await told(records, EU) == {"usr_ada": PROJECT_ADMIN}
     assert await records.orgs.pointers("usr_bob") == []  # their home is elsewhere
+
+
+async def test_who_accepts_while_somebody_asks_for_the_known_is_known(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are invited until they are a member; known or not says whether their account may go."""
+    await records.members.invite(invitation(), b"secret", require_members)
+    execute = AsyncConnection.execute
+
+    async def then_accepted(connection: AsyncConnection, *asked: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        answer = await execute(connection, *asked, **options)
+        await records.members.accept(ORG, b"secret", Joining("usr_bob", "bob@example.org", US, NOW))
+        return answer
+
+    monkeypatch.setattr(AsyncConnection, "execute", then_accepted)
+    people = {"usr_bob": "Bob@example.org", "usr_eve": "eve@example.org"}
+    assert await records.members.known(ORG, people, US, NOW) == {"usr_bob"}
+    assert await roles(records) == {"usr_ada": OWNER, "usr_bob": MEMBER}
+    assert await records.members.known(ORG, people, US, NOW) == {"usr_bob"}
+    assert await records.members.known(ORG, people, EU, NOW) == set(), "their home is another region"
 
 
 async def test_of_two_who_accept_one_secret_at_once_one_joins(records: Records) -> None:
