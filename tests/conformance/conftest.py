@@ -77,12 +77,18 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a test's own records are: new, on each database."""
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a test's own records are going to be, on each database: without a schema, for who migrates."""
     if request.param == "sqlite":
-        return sqlite_at(tmp_path / "records.db")
+        return f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     return await server.new_database()
+
+
+@pytest.fixture
+def url(empty_url: str, tmp_path: Path) -> str:
+    """The same, on SQLite with the newest schema."""
+    return sqlite_at(tmp_path / "records.db") if empty_url.startswith("sqlite") else empty_url
 
 
 @pytest.fixture

@@ -323,7 +323,7 @@ async def audited(url: str) -> list[str]:
 
 
 async def test_members_of_before_have_the_emails_of_their_accounts(
-    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Fenced ones too: their rows must look alike in the region that they are on their way to."""
     earlier = tmp_path / "earlier"
@@ -333,7 +333,7 @@ async def test_members_of_before_have_the_emails_of_their_accounts(
             path.unlink()
     with monkeypatch.context() as then:
         then.setattr(engine, "_SCHEMA", earlier)
-        database = await Database.open(url, region=EU)
+        database = await Database.open(empty_url, region=EU)
     async with database.write() as connection:
         for statement in (
             "INSERT INTO accounts VALUES ('usr_ada', 'Ada@example.org', 'ada@example.org', 'hash', 1)",
@@ -345,7 +345,7 @@ async def test_members_of_before_have_the_emails_of_their_accounts(
         ):
             await connection.execute(text(statement))
     await database.close()
-    records = await Records.open(url, region=EU)
+    records = await Records.open(empty_url, region=EU)
     members = [(member.email, member.joined_at_ms) for member in await records.members.members("org_1")]
     assert members == [("Ada@example.org", 7), ("", 7)]
     assert await records.orgs.pointers("usr_ada") == ["org_1"]

@@ -305,10 +305,10 @@ async def test_plans_and_creations_that_change_at_once_do_not_wait_for_each_othe
 
 
 async def test_the_first_word_on_retention_is_no_change_for_what_an_older_version_stored(
-    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    await _of_the_first_version(url, monkeypatch, tmp_path)
-    records = await Records.open(url, region=EU)
+    await _of_the_first_version(empty_url, monkeypatch, tmp_path)
+    records = await Records.open(empty_url, region=EU)
     found = await records.projects.project("proj_old")
     assert found is not None and found.retention_days == 0
     await records.projects.provision(replace(project("proj_new"), retention_days=30), [key("a", "proj_new")])
