@@ -15,13 +15,14 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, Protocol
 
 import grpc
 import msgspec
 
 from mesh.errors import CrossingRefused, SankofaError, Unavailable
+from mesh.tasks import background
 from sankofa.ingest.v1.ingest_pb2 import AppendItem, AppendRequest, AppendResponse, AppendResult
 from sankofa.ingest.v1.ingest_pb2_grpc import IngestServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -126,13 +127,9 @@ class Coalescer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Coalescer]:
         """Keeps a stream open for as long as the context is; what still waits at its end gets 503."""
-        task = asyncio.create_task(self._run(), name="coalescer")
-        try:
+        async with AsyncExitStack() as stack:
+            background(self._run(), name="coalescer", stack=stack)
             yield self
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _run(self) -> None:
         backoff_s = FIRST_BACKOFF_S

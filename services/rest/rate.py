@@ -14,11 +14,12 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from ipaddress import ip_network
 from typing import Final, Protocol
 
 from mesh.errors import RateLimited, SankofaError, Unavailable
+from mesh.tasks import background
 from mesh.windows import MINUTE_S, Windows
 from sankofa.ingest.v1.rate_pb2 import LeaseRateRequest, LeaseRateResponse, RateAsk, RateLease
 
@@ -122,13 +123,11 @@ class RateLimit:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[RateLimit]:
         """Asks ingest for as long as the context is; who waits at its end gets 503."""
-        task = asyncio.create_task(self._run(), name="rate limit")
         try:
-            yield self
+            async with AsyncExitStack() as stack:
+                background(self._run(), name="rate limit", stack=stack)
+                yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             for budget in self._budgets.values():
                 self._fail(budget)
 

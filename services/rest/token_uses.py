@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 
 from mesh.directory import ApiTokenFact
 from mesh.errors import SankofaError
+from mesh.tasks import background
 from sankofa.ingest.v1.api_token_pb2 import NoteTokenUseRequest, NoteTokenUseResponse
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,9 @@ class TokenUses:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[TokenUses]:
         """Tells the cell for as long as the context is."""
-        task = asyncio.create_task(self._run(), name="uses of API tokens")
-        try:
+        async with AsyncExitStack() as stack:
+            background(self._run(), name="uses of API tokens", stack=stack)
             yield self
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _run(self) -> None:
         while True:
