@@ -20,7 +20,6 @@ from storage.records.outbox import enqueue, forget_hint
 from storage.records.rows import hint_row, words_of
 from storage.records.sql_access import refresh
 from storage.records.tables import (
-    ACCOUNT_TABLES,
     account_departures,
     account_handovers,
     account_orgs,
@@ -180,11 +179,10 @@ def _of(org_id: str) -> ColumnElement[bool]:
 def _elsewhere(org_id: str) -> ColumnElement[bool]:
     """Accounts whose owners are members of another organisation here, or may be of one anywhere."""
     others = members.alias()
-    found = [exists().where(others.c.user_id == accounts.c.user_id, others.c.org_id != org_id)]
-    for table in ACCOUNT_TABLES:
-        if "org_id" in table.columns:
-            found.append(exists().where(table.c.user_id == accounts.c.user_id, table.c.org_id != org_id))
-    return or_(*found)
+    return or_(
+        exists().where(others.c.user_id == accounts.c.user_id, others.c.org_id != org_id),
+        exists().where(account_orgs.c.user_id == accounts.c.user_id, account_orgs.c.org_id != org_id),
+    )
 
 
 async def _pack_sessions(
