@@ -138,7 +138,7 @@ class TeamRecords(Protocol):
         """By name."""
 
     async def create(self, org_id: str, team: Team) -> None:
-        """Writes a team without members and projects."""
+        """Writes a team without members and projects. Raises Conflict(TOO_MANY)."""
 
     async def rename(self, org_id: str, team_id: str, name: str) -> Team:
         """Gives a team another name."""

@@ -117,7 +117,7 @@ class ScimRecords(Protocol):
         """
 
     async def create_user(self, org_id: str, user_id: str, fields: ScimFields, at_ms: int) -> ScimUser:
-        """Raises Conflict(ALREADY_MEMBER) for a name or an e-mail of another, Forbidden(PLAN_REQUIRED)."""
+        """Raises Conflict (ALREADY_MEMBER for a name or an e-mail of another, TOO_MANY), Forbidden."""
 
     async def replace_user(
         self,
@@ -132,7 +132,7 @@ class ScimRecords(Protocol):
     ) -> ScimUser:
         """Role UNSPECIFIED leaves a member's; who comes back has the default role then.
 
-        Raises NotFound(MEMBER_NOT_FOUND), Conflict (ALREADY_MEMBER, LAST_OWNER).
+        Raises NotFound(MEMBER_NOT_FOUND), Conflict (ALREADY_MEMBER, LAST_OWNER, TOO_MANY).
         """
 
     async def delete_user(self, org_id: str, user_id: str) -> None:
@@ -146,7 +146,7 @@ class ScimGroupRecords(Protocol):
         """A page in the order in which they were made, and how many there are."""
 
     async def create_group(self, org_id: str, group: ScimGroup) -> ScimGroup:
-        """With its members."""
+        """With its members. Raises Conflict(TOO_MANY)."""
 
     async def replace_group(self, org_id: str, group: ScimGroup, *, version: str) -> ScimGroup:
         """Its name, number and members."""

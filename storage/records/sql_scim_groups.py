@@ -15,7 +15,7 @@ from storage.records.engine import Database
 from storage.records.scim import ScimGroup, ScimPage
 from storage.records.sql_access import refresh
 from storage.records.sql_members import changing
-from storage.records.sql_teams import delete_team
+from storage.records.sql_teams import delete_team, require_team_room
 from storage.records.tables import members, team_members, teams
 
 
@@ -29,13 +29,15 @@ class SqlScimGroupRecords:
         """As ScimGroupRecords says."""
         name = normalise(page.name)
         query = select(teams).where(teams.c.org_id == org_id).order_by(teams.c.created_at, teams.c.team_id)
+        if page.id:
+            query = query.where(teams.c.team_id == page.id)
+        if page.external_id:
+            query = query.where(teams.c.external_id == page.external_id)
         async with self._database.read() as connection:
             found = [
                 ScimGroup(row.team_id, row.name, row.external_id, row.created_at)
                 for row in await connection.execute(query)
-                if page.id in ("", row.team_id)
-                and page.external_id in ("", row.external_id)
-                and name in ("", normalise(row.name))
+                if name in ("", normalise(row.name))
             ]
             some = found[page.offset : page.offset + page.limit]
             return [await _with_members(connection, org_id, group) for group in some], len(found)
@@ -43,6 +45,7 @@ class SqlScimGroupRecords:
     async def create_group(self, org_id: str, group: ScimGroup) -> ScimGroup:
         """As ScimGroupRecords says."""
         async with changing(self._database, org_id) as change:
+            await require_team_room(change.connection, org_id)
             values = {
                 "team_id": group.team_id,
                 "org_id": org_id,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.errors import NotFound
+from mesh.errors import Conflict, NotFound
 from mesh.permissions import project_role_name
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -20,6 +20,8 @@ from storage.records.sql_members import changing, require_member
 from storage.records.tables import team_members, team_projects, teams
 
 NOTHING = ProjectRole.PROJECT_ROLE_UNSPECIFIED
+MOST_TEAMS = 1_000
+"""Of one organisation, whoever makes them."""
 
 
 class SqlTeamRecords:
@@ -36,6 +38,7 @@ class SqlTeamRecords:
     async def create(self, org_id: str, team: Team) -> None:
         """As TeamRecords says."""
         async with changing(self._database, org_id) as change:
+            await require_team_room(change.connection, org_id)
             values = {"team_id": team.team_id, "name": team.name, "created_at": team.created_at_ms}
             await change.connection.execute(insert(teams).values(org_id=org_id, **values))
             change.note("team.created", "team", team.team_id, after={"name": team.name})
@@ -95,6 +98,16 @@ class SqlTeamRecords:
                 after={"project_id": project_id, "role": project_role_name(role)},
             )
             return await _team(change.connection, org_id, team_id)
+
+
+async def require_team_room(connection: AsyncConnection, org_id: str) -> None:
+    """Raises Conflict(TOO_MANY) where the organisation has as many as it may."""
+    these = select(func.count()).select_from(teams).where(teams.c.org_id == org_id)
+    if (await connection.scalar(these) or 0) >= MOST_TEAMS:
+        raise Conflict(
+            ErrorReason.ERROR_REASON_TOO_MANY,
+            detail=f"an organisation has {MOST_TEAMS:,} teams at most: delete one that is not needed",
+        )
 
 
 async def delete_team(change: Change, org_id: str, team_id: str) -> None:

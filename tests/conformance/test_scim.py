@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from mesh.errors import Conflict, InvalidInput, NotFound
 from sankofa.org.v1.org_pb2 import OrgRole
+from storage.records import sql_scim, sql_teams
+from storage.records.members import Team
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
 from storage.records.scim import ScimFields, ScimGroup, ScimPage, ScimToken, ScimUser
@@ -159,3 +161,60 @@ async def test_who_was_removed_is_hidden_once_somebody_active_has_the_name(kept:
     await kept.sso.admit(ORG, Vouched("https://i", "s", "grace@example.org"), "usr_2", MEMBER)
     found, _ = await kept.scim.users(ORG, ScimPage(name="grace@example.org"))
     assert [user.user_id for user in found] == ["usr_2"]
+
+
+async def test_a_condition_finds_who_is_there_and_who_was(kept: Records) -> None:
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    await kept.scim.create_user(ORG, "usr_2", replace(GRACE, user_name="b", external_id="2", active=False), 6)
+    for page, expected in (
+        (ScimPage(id="usr_1"), ["usr_1"]),
+        (ScimPage(id="usr_2"), ["usr_2"]),
+        (ScimPage(id="-"), []),
+        (ScimPage(external_id="2"), ["usr_2"]),
+        (ScimPage(id="usr_1", external_id="2"), []),
+        (EVERY, [OWNER, "usr_1", "usr_2"]),
+    ):
+        found, total = await kept.scim.users(ORG, page)
+        assert ([user.user_id for user in found], total) == (expected, len(expected))
+    # Who has their name now hides them, whatever they are asked for by.
+    await replaced(kept, made, replace(GRACE, active=False))
+    await kept.sso.admit(ORG, Vouched("https://i", "s", "grace@example.org"), "usr_3", MEMBER)
+    for page in (ScimPage(id="usr_1"), ScimPage(external_id="00u1")):
+        assert (await kept.scim.users(ORG, page))[1] == 0
+    team = await kept.scim_groups.create_group(ORG, ScimGroup("team_1", "Growth", "7", 6))
+    for page in (ScimPage(id="team_1"), ScimPage(external_id="7"), ScimPage(name="GROWTH")):
+        assert await kept.scim_groups.groups(ORG, page) == ([team], 1)
+    for page in (ScimPage(id="team_2"), ScimPage(external_id="8"), ScimPage(id="team_1", external_id="8")):
+        assert await kept.scim_groups.groups(ORG, page) == ([], 0)
+
+
+async def test_a_directory_names_so_many_users_active_or_not(
+    kept: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_scim, "MOST_USERS", 2)
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+    second = replace(GRACE, user_name="b", email="b@example.org", active=False)
+    await kept.scim.create_user(ORG, "usr_2", second, 6)
+    third = replace(second, user_name="c", email="c@example.org")
+    with pytest.raises(Conflict, match="2 users at most"):
+        await kept.scim.create_user(ORG, "usr_3", third, 7)
+    [owner], _ = await kept.scim.users(ORG, ScimPage(id=OWNER))
+    with pytest.raises(Conflict, match="2 users at most"):
+        await replaced(kept, owner, replace(owner.fields, external_id="1"))
+    await replaced(kept, made, replace(GRACE, external_id="00u2"))
+    await kept.scim.delete_user(ORG, "usr_2")
+    await kept.scim.create_user(ORG, "usr_3", third, 8)
+
+
+async def test_an_organisation_has_so_many_teams_whoever_makes_them(
+    kept: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_teams, "MOST_TEAMS", 2)
+    await kept.scim_groups.create_group(ORG, ScimGroup("team_1", "Growth", "", 6))
+    await kept.teams.create(ORG, Team("team_2", "Data", 7, [], {}))
+    with pytest.raises(Conflict, match="2 teams at most"):
+        await kept.scim_groups.create_group(ORG, ScimGroup("team_3", "Third", "", 8))
+    with pytest.raises(Conflict, match="2 teams at most"):
+        await kept.teams.create(ORG, Team("team_3", "Third", 8, [], {}))
+    await kept.scim_groups.delete_group(ORG, "team_1")
+    await kept.teams.create(ORG, Team("team_3", "Third", 9, [], {}))

@@ -37,7 +37,7 @@ class Teams:
         return await self._records.teams(org_id)
 
     async def create(self, token: str | None, org_id: str, name: str) -> Team:
-        """Raises InvalidInput."""
+        """Raises InvalidInput, Conflict(TOO_MANY)."""
         await self._callers.member(token, org_id, OrgAction.MANAGE_TEAMS)
         team = Team(new_id("team"), require_name("name", name), self._clock_ms())
         await self._records.create(org_id, team)

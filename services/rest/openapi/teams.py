@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rest.openapi.area import DONE, Area, Body, operation, path
+from services.rest.openapi.area import DONE, MANAGED, Area, Body, operation, path
 from services.rest.openapi.members import PROJECT_ROLE, PROJECTS, USER_ID
 from services.rest.openapi.shapes import (
     AT,
@@ -43,7 +43,14 @@ AREA: Final = Area(
                 query=("org_id",),
             ),
             "post": operation(
-                _TAG, "createTeam", "Make a team", _TEAM, status=201, query=("org_id",), body=_NAME
+                _TAG,
+                "createTeam",
+                "Make a team",
+                _TEAM,
+                errors=(*MANAGED, 409),
+                status=201,
+                query=("org_id",),
+                body=_NAME,
             ),
         },
         _AT: {
