@@ -1,8 +1,9 @@
 """How much of a month's quota a project's region is lent: the rule, without gRPC and SQL.
 
-The budgets of all projects together never pass the quota, so regions that can be reached overshoot nothing.
-A budget that its region does not ask for again ends after LEASE, and the others may have it; where the region
-was only cut off, it counts up to that budget nevertheless: that is the overshoot, one lease for each project.
+The budgets of all projects together never pass the quota, so projects that go on asking overshoot nothing.
+A budget that its region does not ask for again ends after LEASE, and the others may have it. A project
+that was quiet, or whose region was cut off, counts up to it nevertheless: that is the overshoot, one lease
+for each of them.
 """
 
 from __future__ import annotations
