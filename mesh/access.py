@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesh.api_tokens import actor_of, hash_of, is_api_token
+from mesh.api_tokens import actor_of, is_api_token
 from mesh.context import act_as, current
 from mesh.directory import AccessFact, Directory, ProjectFact
 from mesh.errors import CrossingRefused, Forbidden, NotFound, Unauthenticated, Unavailable
 from mesh.identity import OPERATOR
 from mesh.permissions import ProjectAction, require, require_for_token
+from mesh.secrets import hash_of
 from mesh.tokens import Claims, verify_person
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason

@@ -27,21 +27,16 @@ def start_exporter(
     return exporter
 
 
-def start_exports(
+def export_handlers(
     *,
-    stack: AsyncExitStack,
     gate: ExportGate,
     records: ExportRecords[R],
     files: Files,
-    form: Form[R],
+    exporter: Exporter[R],
     links: Links,
-    every_s: float,
     messages: Any,
     whose: str,
-    exporter: Exporter[R] | None = None,
 ) -> ExportHandlers:
-    """The handlers of one kind of log, and an exporter at work, where none is yet, until `stack` closes."""
-    if exporter is None:
-        exporter = start_exporter(stack=stack, records=records, files=files, form=form, every_s=every_s)
+    """The handlers of one kind of log, whose files an exporter makes."""
     exports = Exports(gate=gate, records=records, files=files, ordered=exporter.wake, links=links)
     return ExportHandlers(exports=exports, messages=messages, whose=whose)

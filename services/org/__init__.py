@@ -208,12 +208,10 @@ async def build(
         expiry_every_s=config.audit_expiry_every_s,
     )
     exports = build_exports(
-        stack=stack,
         callers=callers,
         deliveries=deliveries,
         files=files,
         links=Links(secret, node.region),
-        every_s=config.export_look_s,
         exporter=exporter,
     )
     token_keys = build_keys(

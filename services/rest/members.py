@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import InvalidInput, NotFound
+from mesh.permissions import org_role_name, project_role_name
 from mesh.tokens import USER, verify
 from sankofa.org.v1.account_pb2 import IntroduceRequest
 from sankofa.org.v1.member_pb2 import (
@@ -180,7 +181,7 @@ def member(message: Member) -> render.Json:
     return {
         "user_id": message.user_id,
         "email": message.email,
-        "role": OrgRole.Name(message.role).removeprefix("ORG_ROLE_").lower(),
+        "role": org_role_name(message.role),
         "home_region": message.home_region,
         "joined_at": render.timestamp(message.joined_at_unix_ms),
     }
@@ -191,14 +192,9 @@ def invitation(message: Invitation) -> render.Json:
     return {
         "id": message.invitation_id,
         "email": message.email,
-        "role": OrgRole.Name(message.role).removeprefix("ORG_ROLE_").lower(),
-        "projects": {grant.project_id: project_role(grant.role) for grant in message.projects},
+        "role": org_role_name(message.role),
+        "projects": {grant.project_id: project_role_name(grant.role) for grant in message.projects},
         "invited_by": message.invited_by,
         "created_at": render.timestamp(message.created_at_unix_ms),
         "expires_at": render.timestamp(message.expires_at_unix_ms),
     }
-
-
-def project_role(role: ProjectRole) -> str:
-    """`viewer`, `editor` or `admin`."""
-    return ProjectRole.Name(role).removeprefix("PROJECT_ROLE_").lower()

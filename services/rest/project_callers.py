@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from starlette.requests import Request as HttpRequest
 
-from mesh.api_tokens import hash_of, is_api_token
+from mesh.api_tokens import is_api_token
 from mesh.directory import Directory
 from mesh.errors import NotFound, Unauthenticated
+from mesh.secrets import hash_of
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.rate import RateLimit
 from services.rest.routing import credential

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import NotFound
+from mesh.permissions import project_role_name
 from sankofa.org.v1.member_pb2 import (
     ListProjectMembersRequest,
     ProjectMember,
@@ -18,7 +19,7 @@ from sankofa.org.v1.member_pb2_grpc import MemberServiceStub
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest import render
 from services.rest.cells import Cells
-from services.rest.members import PROJECT_ROLES, ProjectRoleName, member, project_role
+from services.rest.members import PROJECT_ROLES, ProjectRoleName, member
 from services.rest.primaries import Primaries
 from services.rest.routing import bearer, project_here, read_json, reply, resource
 
@@ -88,7 +89,7 @@ def _member(found: ProjectMember) -> render.Json:
     return {
         **member(found.member),
         "org_role": member(found.member)["role"],
-        "role": project_role(found.role),
-        "given_role": project_role(found.given_role) if found.given_role else None,
+        "role": project_role_name(found.role),
+        "given_role": project_role_name(found.given_role) if found.given_role else None,
         "team_ids": list(found.team_ids),
     }

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
+from mesh.permissions import org_role_name
 from sankofa.ingest.v1.erasure_pb2 import ErasePersonResponse
 from sankofa.ingest.v1.project_pb2 import KeyInfo, MintedKey, Project, ProjectState
-from sankofa.org.v1.org_pb2 import Org, OrgProject, OrgRole, User
+from sankofa.org.v1.org_pb2 import Org, OrgProject, User
 from sankofa.query.v1.query_pb2 import Event, Person
 from sankofa.residency.v1.environment_pb2 import Environment
 
@@ -46,7 +47,7 @@ def org(message: Org) -> Json:
         "name": message.name,
         "plan": message.plan,
         "primary_region": message.primary_region,
-        "role": OrgRole.Name(message.role).removeprefix("ORG_ROLE_").lower(),
+        "role": org_role_name(message.role),
     }
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from mesh.directory import Directory
 from mesh.errors import InvalidInput, NotFound, Unauthenticated
+from mesh.permissions import org_role_name
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.org.v1.sso_pb2 import (
     DeleteSsoRequest,
@@ -195,7 +196,7 @@ def _told(found: GetSsoResponse | PutSsoResponse) -> render.Json:
         "issuer": settings.issuer,
         "client_id": settings.client_id,
         "client_secret_name": settings.client_secret_name,
-        "default_role": OrgRole.Name(settings.default_role).removeprefix("ORG_ROLE_").lower(),
+        "default_role": org_role_name(settings.default_role),
         "allowed_domains": list(settings.allowed_domains),
         "required": settings.required,
         "redirect_uri": found.redirect_uri,

@@ -9,6 +9,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mesh.permissions import project_role_name
 from sankofa.org.v1.member_pb2 import (
     CreateTeamRequest,
     DeleteTeamRequest,
@@ -22,7 +23,7 @@ from sankofa.org.v1.member_pb2_grpc import TeamServiceStub
 from sankofa.org.v1.org_pb2 import ProjectRole
 from services.rest import render
 from services.rest.cells import Cells
-from services.rest.members import PROJECT_ROLES, ProjectRoleName, project_role
+from services.rest.members import PROJECT_ROLES, ProjectRoleName
 from services.rest.primaries import Primaries
 from services.rest.routing import bearer, org_named, read_json, reply, resource
 
@@ -139,5 +140,5 @@ def _team(message: Team) -> render.Json:
         "name": message.name,
         "created_at": render.timestamp(message.created_at_unix_ms),
         "user_ids": list(message.user_ids),
-        "projects": {grant.project_id: project_role(grant.role) for grant in message.projects},
+        "projects": {grant.project_id: project_role_name(grant.role) for grant in message.projects},
     }

@@ -116,7 +116,7 @@ class SqlMemberRecords:
                 await insert_account(connection, joining.account)
                 await enqueue(connection, [hint_row(region, joining.hint)])
             await sql_invitations.use(connection, invitation.invitation_id)
-            await connection.execute(insert(members).values(_values(org_id, invitation.role, joining)))
+            await insert_member(connection, org_id, invitation.role, joining)
             await point_at(connection, joining.user_id, org_id)
             for project_id, role in invitation.projects.items():
                 await put_project_role(connection, project_id, joining.user_id, role)
@@ -258,8 +258,9 @@ async def _require_another_owner(connection: AsyncConnection, org_id: str) -> No
         raise Conflict(ErrorReason.ERROR_REASON_LAST_OWNER)
 
 
-def _values(org_id: str, role: OrgRole, joining: Joining) -> dict[str, object]:
-    return {
+async def insert_member(connection: AsyncConnection, org_id: str, role: OrgRole, joining: Joining) -> None:
+    """Whoever has no home region can come in by the organisation's own provider only."""
+    values = {
         "org_id": org_id,
         "user_id": joining.user_id,
         "role": role,
@@ -267,6 +268,7 @@ def _values(org_id: str, role: OrgRole, joining: Joining) -> dict[str, object]:
         "email": joining.email,
         "joined_at": joining.at_ms,
     }
+    await connection.execute(insert(members).values(values))
 
 
 def _note_invitation(

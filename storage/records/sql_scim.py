@@ -15,10 +15,11 @@ from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import Change, org_change
 from storage.records.engine import Database
+from storage.records.members import Joining
 from storage.records.orgs import OrgRecord
 from storage.records.scim import Judges, ScimFields, ScimPage, ScimToken, ScimUser
 from storage.records.sql_access import refresh
-from storage.records.sql_members import changing, end_membership, require_room
+from storage.records.sql_members import changing, end_membership, insert_member, require_room
 from storage.records.sql_scim_tokens import end_token, put_token, token_of
 from storage.records.sql_scim_users import found_in, one_of, shown, with_groups
 from storage.records.tables import members, orgs, scim_users
@@ -164,17 +165,9 @@ async def _write(
 async def _join(
     connection: AsyncConnection, org_id: str, user_id: str, fields: ScimFields, at_ms: int
 ) -> None:
-    """Without a home region: nobody but the organisation's provider can vouch for them."""
     await require_room(connection, org_id)
-    values = {
-        "org_id": org_id,
-        "user_id": user_id,
-        "role": fields.role,
-        "home_region": "",
-        "email": fields.email,
-        "joined_at": at_ms,
-    }
-    await connection.execute(insert(members).values(values))
+    joining = Joining(user_id, fields.email, home_region="", at_ms=at_ms)
+    await insert_member(connection, org_id, fields.role, joining)
     await refresh(connection, org_id)
 
 

@@ -15,10 +15,11 @@ from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import org_change
 from storage.records.engine import Database
+from storage.records.members import Joining
 from storage.records.orgs import Membership, OrgRecord
 from storage.records.sql_access import refresh
 from storage.records.sql_expected import expected
-from storage.records.sql_members import require_room
+from storage.records.sql_members import insert_member, require_room
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_scim_tokens import end_token
 from storage.records.sso import SignIn, SsoSettings, Vouched
@@ -116,15 +117,8 @@ class SqlSsoRecords:
                     detail="a member has this e-mail: log in by password, then POST /api/v1/sso/link",
                 )
             await require_room(connection, org_id)
-            values = {
-                "org_id": org_id,
-                "user_id": user_id,
-                "role": role,
-                "home_region": "",
-                "email": vouched.email,
-                "joined_at": wall_ms(),
-            }
-            await connection.execute(insert(members).values(values))
+            joining = Joining(user_id, vouched.email, home_region="", at_ms=wall_ms())
+            await insert_member(connection, org_id, role, joining)
             await _know(connection, org_id, vouched, user_id)
             await refresh(connection, org_id)
             after = {"role": org_role_name(role), "email": vouched.email, "issuer": vouched.issuer}

@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mesh.api_tokens import hash_of, new_secret
+from mesh.api_tokens import new_secret
 from mesh.clock import wall_ms
 from mesh.context import act_as
 from mesh.directory import ApiTokenFact
+from mesh.secrets import hash_of
 from mesh.tokens import USER
 from sankofa.org.v1.member_pb2 import RemoveMemberRequest
 from sankofa.org.v1.member_pb2_grpc import MemberServiceStub

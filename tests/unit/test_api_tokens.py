@@ -8,11 +8,12 @@ import re
 import pytest
 
 from mesh.access import authorise
-from mesh.api_tokens import hash_of, new_secret
+from mesh.api_tokens import new_secret
 from mesh.context import acting
 from mesh.directory import ApiTokenFact, OrgFact, ProjectFact
 from mesh.errors import Forbidden, NotFound, Unauthenticated
 from mesh.permissions import PROJECT_RULES, ProjectAction
+from mesh.secrets import hash_of
 from mesh.tokens import verify_person
 from sankofa.org.v1.org_pb2 import ProjectRole
 from tests.support.nodes import EU, MemoryDirectory

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from mesh.access import authorise
-from mesh.api_tokens import DEFAULT_DAYS, MOST_DAYS, hash_of, new_secret
+from mesh.api_tokens import DEFAULT_DAYS, MOST_DAYS, new_secret
 from mesh.clock import wall_ms
 from mesh.directory import ApiTokenFact, Directory
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
 from mesh.names import require_name
 from mesh.permissions import ProjectAction
+from mesh.secrets import hash_of
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.api_tokens import ApiTokenRecord, ApiTokenRecords

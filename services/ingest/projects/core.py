@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mesh.directory import AccessFact
 from mesh.errors import InvalidInput, NotFound
 from mesh.ids import new_id
 from mesh.permissions import ProjectAction
+from mesh.secrets import hash_of
 from mesh.signing import RowSigner
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
@@ -199,7 +199,7 @@ class Projects:
 
     def _mint(self, project_id: str, environment: Environment) -> Minted:
         secret = _PREFIXES[environment] + secrets.token_hex(16)
-        key_hash = hashlib.sha256(secret.encode("ascii")).digest()
+        key_hash = hash_of(secret)
         record = KeyRecord(new_id("key"), project_id, environment, key_hash, self._clock_ms(), None)
         return Minted(record, secret)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mesh.access import authorise, authorise_known
 from mesh.directory import Directory
 from mesh.errors import Unavailable
-from mesh.exports import start_exports
+from mesh.exports import export_handlers, start_exporter
 from mesh.exports.links import Links
 from mesh.permissions import ProjectAction
 from mesh.plans import Feature, require_feature
@@ -77,14 +77,19 @@ def build_outgoing(*, region: str, stack: AsyncExitStack, admins: Admins, ways: 
         way=ways.out,
         messages=webhook_pb2,
     )
-    exports = start_exports(
+    exporter = start_exporter(
         stack=stack,
-        gate=admins,
         records=ways.deliveries.exports,
         files=ways.files,
         form=Csv(PROJECT_COLUMNS),
-        links=Links(ways.out.secret, region),
         every_s=ways.export_every_s,
+    )
+    exports = export_handlers(
+        gate=admins,
+        records=ways.deliveries.exports,
+        files=ways.files,
+        exporter=exporter,
+        links=Links(ways.out.secret, region),
         messages=export_pb2,
         whose="project_id",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from mesh.exports import start_exporter, start_exports
+from mesh.exports import export_handlers, start_exporter
 from mesh.exports.exporter import Exporter
 from mesh.exports.links import Links
 from mesh.permissions import OrgAction
@@ -54,26 +54,21 @@ def build_exporter(
 
 def build_exports(
     *,
-    stack: AsyncExitStack,
     callers: Callers,
     deliveries: Deliveries,
     files: BlobFolder,
     links: Links,
-    every_s: float,
     exporter: Exporter[AuditRow],
 ) -> Service:
     """Wires the service."""
-    handlers = start_exports(
-        stack=stack,
+    handlers = export_handlers(
         gate=Admins(callers),
         records=deliveries.exports,
         files=files,
-        form=Csv(ORG_COLUMNS),
+        exporter=exporter,
         links=links,
-        every_s=every_s,
         messages=export_pb2,
         whose="org_id",
-        exporter=exporter,
     )
     descriptor = export_pb2.DESCRIPTOR.services_by_name["AuditExportService"]
     return Service(add_AuditExportServiceServicer_to_server, handlers, descriptor)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from mesh.clock import wall_ms
 from mesh.errors import InvalidInput
 from mesh.hints import normalise
 from mesh.ids import new_id
 from mesh.mail import Mail, Mailer
 from mesh.permissions import OrgAction, permitted, require
 from mesh.plans import require_members
+from mesh.secrets import hash_of
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from services.org.callers import Callers
 from services.org.members.access_wait import AccessWait
@@ -37,16 +37,6 @@ class People:
     invitations: Sequence[Invitation]
 
 
-def secret_hash(secret: str) -> bytes:
-    """Under what a secret of an invitation is kept: it has 256 random bits, so a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def now_ms() -> int:
-    """Unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 class Members:
     """The people of the organisations whose primary region this is."""
 
@@ -57,7 +47,7 @@ class Members:
         callers: Callers,
         mailer: Mailer,
         wait: AccessWait,
-        clock_ms: Callable[[], int] = now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._callers = callers
@@ -93,7 +83,7 @@ class Members:
         ends = now + LIFETIME // timedelta(milliseconds=1)
         key = normalise(email)
         invitation = Invitation(new_id("inv"), org_id, email, key, role, projects, caller.user_id, now, ends)
-        await self._records.invite(invitation, secret_hash(secret), require_members)
+        await self._records.invite(invitation, hash_of(secret), require_members)
         await self._mailer.send(_mail(invitation, caller.org.name, secret))
         return invitation
 
@@ -103,7 +93,7 @@ class Members:
         secret = secrets.token_urlsafe(32)
         ends = self._clock_ms() + LIFETIME // timedelta(milliseconds=1)
         invitation = await self._records.renew(
-            org_id, invitation_id, secret_hash(secret), ends, _may_invite(caller.role)
+            org_id, invitation_id, hash_of(secret), ends, _may_invite(caller.role)
         )
         await self._mailer.send(_mail(invitation, caller.org.name, secret))
         return invitation

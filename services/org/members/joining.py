@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.clock import wall_ms
 from mesh.directory import Directory
 from mesh.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from mesh.hints import LoginHints, normalise
 from mesh.ids import new_id
+from mesh.secrets import hash_of
 from mesh.tokens import INTRODUCTION, verify
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.claims import Claims
 from services.org.core import RegistryPublisher
 from services.org.members.access_wait import AccessWait
-from services.org.members.core import now_ms, secret_hash
 from services.org.naming import require_password
 from services.org.passwords import Passwords
 from storage.records.members import Invitation, Joining, MemberRecords
@@ -35,7 +36,7 @@ class Joinings:
         passwords: Passwords,
         wait: AccessWait,
         claims: Claims,
-        clock_ms: Callable[[], int] = now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
         self._records = records
@@ -55,7 +56,7 @@ class Joinings:
         """
         if bool(introduction) == bool(password):
             raise InvalidInput(detail="sign in to accept, or send a password for a new account")
-        hashed = secret_hash(secret)
+        hashed = hash_of(secret)
         invitation = await self._records.invited(org_id, hashed, self._clock_ms())
         if introduction:
             member = await self._records.accept(org_id, hashed, self._introduced(introduction, invitation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.clock import wall_ms
 from mesh.errors import InvalidInput
 from mesh.ids import new_id
 from mesh.names import require_name
@@ -11,7 +12,6 @@ from mesh.permissions import OrgAction
 from sankofa.org.v1.org_pb2 import ProjectRole
 from services.org.callers import Callers
 from services.org.members.access_wait import AccessWait
-from services.org.members.core import now_ms
 from storage.records.members import Team, TeamRecords
 
 
@@ -24,7 +24,7 @@ class Teams:
         records: TeamRecords,
         callers: Callers,
         wait: AccessWait,
-        clock_ms: Callable[[], int] = now_ms,
+        clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._records = records
         self._callers = callers

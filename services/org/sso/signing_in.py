@@ -22,6 +22,7 @@ from mesh.directory import Directory
 from mesh.errors import Forbidden, InvalidInput, NotFound, SankofaError, Unauthenticated, Unavailable
 from mesh.ids import new_id
 from mesh.plans import Feature, require_feature
+from mesh.secrets import hash_of
 from mesh.tokens import USER, verify
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.signal import ChangeSignal
@@ -115,14 +116,14 @@ class SigningIn:
         # The organisation is in the state so that any region's shim knows whom to ask at the end.
         state = f"{org_id}.{secrets.token_urlsafe(32)}"
         sign_in = SignIn(
-            state_hash=_hash(state),
+            state_hash=hash_of(state),
             org_id=org_id,
             issuer=settings.issuer,
             client_id=settings.client_id,
             redirect_uri=self._callback.url(),
             nonce=secrets.token_urlsafe(32),
             verifier=secrets.token_urlsafe(48),
-            browser_hash=_hash(browser),
+            browser_hash=hash_of(browser),
             return_to=return_to,
             link_user_id=user_id,
             expires_at_ms=self._clock_ms() + int(LIFETIME.total_seconds() * 1000),
@@ -136,9 +137,9 @@ class SigningIn:
         Raises Unauthenticated (SSO_STATE_INVALID, SSO_REFUSED), Forbidden, Conflict(SSO_LINK_NEEDED),
         Unavailable.
         """
-        sign_in = await self._records.take(org_id, _hash(came.state), now_ms=self._clock_ms())
+        sign_in = await self._records.take(org_id, hash_of(came.state), now_ms=self._clock_ms())
         # RFC 9700, 4.7: in the browser that began it, or somebody is being signed in as somebody else.
-        if sign_in is None or not hmac.compare_digest(sign_in.browser_hash, _hash(came.browser)):
+        if sign_in is None or not hmac.compare_digest(sign_in.browser_hash, hash_of(came.browser)):
             raise Unauthenticated(ErrorReason.ERROR_REASON_SSO_STATE_INVALID)
         settings = await self._settings(org_id)
         if (settings.issuer, settings.client_id) != (sign_in.issuer, sign_in.client_id):
@@ -276,7 +277,3 @@ def _own_path(path: str) -> bool:
     """Of the caller's own site: a browser reads // and /\\ as another host."""
     begins = path.startswith("/") and not path.startswith(("//", "/\\"))
     return begins and len(path) <= LONGEST_RETURN and path.isprintable() and path.isascii()
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

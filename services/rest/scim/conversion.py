@@ -8,13 +8,13 @@ from typing import Final
 
 from scim2_models import InvalidValueException, Meta, Reference
 
+from mesh.permissions import org_role_name
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.org.v1.scim_pb2 import ScimGroup, ScimUser, ScimUserFields
 from services.rest.members import ORG_ROLES
 from services.rest.scim.resources import Email, Group, GroupMember, GroupMembership, Role, User
 
 NO_ROLE: Final = OrgRole.ORG_ROLE_UNSPECIFIED
-_ROLE_NAMES: Final = {role: name for name, role in ORG_ROLES.items()}
 
 
 def user_of(message: ScimUser) -> User:
@@ -26,7 +26,7 @@ def user_of(message: ScimUser) -> User:
         user_name=said.user_name,
         active=said.active,
         emails=[Email(value=said.email, type="work", primary=True)] if said.email else None,
-        roles=[Role(value=_ROLE_NAMES[said.role])] if said.role != NO_ROLE else None,
+        roles=[Role(value=org_role_name(said.role))] if said.role != NO_ROLE else None,
         groups=[
             GroupMembership(value=each.id, ref=Reference["Group"](f"Groups/{each.id}"), display=each.display)
             for each in message.groups
