@@ -118,6 +118,10 @@ class OrgPlane:
         await post("members/invite", email="invited@example.com")
         await post("teams", name="Analysts")
         hook = await post("audit/webhooks", org_id=org_id, url="http://127.0.0.1:1/")
+        # Paused, so that no attempt changes what is told of it between one URL and the next.
+        set_at = f"{self._urls[PRIMARY]}/api/v1/audit/webhooks/{hook['webhook']['id']}"
+        paused = await http.patch(set_at, headers=bearer, params={"org_id": org_id}, json={"state": "paused"})
+        assert paused.is_success, paused.text
         export = await post("audit/exports", org_id=org_id)
         place = f"{self._urls[PRIMARY]}/api/v1/audit/exports/{export['export']['id']}"
 

@@ -20,7 +20,7 @@ from mesh.exports import exporter
 from mesh.plans import Plan
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.project.v1 import export_pb2, webhook_pb2
-from sankofa.residency.v1.ledger_pb2 import VERDICT_ALLOWED
+from sankofa.residency.v1.ledger_pb2 import VERDICT_ALLOWED, Edge
 from sankofa.residency.v1.options_pb2 import PLANE_EGRESS
 from services.org.config import OrgConfig
 from storage.records.audit.reading import Filter, Log
@@ -124,16 +124,24 @@ async def test_a_projects_rows_are_sent_from_its_own_region_with_ids_and_no_e_ma
         await until(lambda: "project.archived" in taker.actions)
         listed = (await project.ask("GET", WEBHOOKS, params=project.scope)).json()["webhooks"]
         assert [each["url"] for each in listed] == [there.url]
+        # While the receiver is there: an attempt that comes after it is counted, and received by nobody.
+        await until(lambda: sent(project).answered == len(there.received))
+        edge = sent(project)
+        assert (edge.caller_region, edge.rpc) == (US, "egress/audit-webhook")
+        assert edge.requests == edge.rows == len(there.received)
     assert not taker.forged
     assert {body["project_id"] for body in taker.bodies} == {project.project_id}
     assert not any("org_id" in body for body in taker.bodies)
     actors = [body["row"]["actor"] for body in taker.bodies]
     assert actors[0] == {"id": project.owner.user_id, "email": None}
     assert actors[-1] == {"id": "usr_here", "email": None}
+
+
+def sent(project: Project) -> Edge:
+    """What the project's region has counted of its way out."""
     edges = [edge for edge in project.cell.node.ledger.report().edges if edge.plane == PLANE_EGRESS]
     (edge,) = [edge for edge in edges if edge.verdict == VERDICT_ALLOWED]
-    assert (edge.caller_region, edge.rpc) == (US, "egress/audit-webhook")
-    assert edge.requests == edge.rows == len(there.received)
+    return edge
 
 
 async def test_a_trial_dead_letters_a_replay_and_the_end_of_a_webhook(project: Project) -> None:
