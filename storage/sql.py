@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mesh.errors import CrossingRefused, SankofaError, Unavailable
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from storage.sqlite import connect
 
 _log = logging.getLogger(__name__)
 
@@ -107,8 +109,10 @@ def _create(url: str) -> AsyncEngine:
     if sqlite and parsed.database and not in_memory:
         _private_file(Path(parsed.database))
     # SQLite's memory is one connection's, and SQLAlchemy keeps that for it.
-    pool = {} if sqlite and in_memory else {"pool_size": CONNECTIONS, "max_overflow": 0}
-    engine = create_async_engine(parsed, pool_pre_ping=not sqlite, hide_parameters=True, **pool)
+    how: dict[str, Any] = {} if sqlite and in_memory else {"pool_size": CONNECTIONS, "max_overflow": 0}
+    if sqlite:
+        how["async_creator"] = partial(connect, parsed.database or ":memory:")
+    engine = create_async_engine(parsed, pool_pre_ping=not sqlite, hide_parameters=True, **how)
     if sqlite:
         _listen(engine.sync_engine)
     return engine

@@ -25,10 +25,12 @@ class Database:
     def __init__(self, engine: AsyncEngine, region: str) -> None:
         self._engine = engine
         self._writer = engine.execution_options(**WRITE)
+        sqlite = engine.dialect.name == "sqlite"
+        # Where each statement has its own view, a transaction is two more trips to the server, and no more.
+        self._reader = engine if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer at a time. Who waits for it there asks again and again, for 5 s, while others
         # who came later are luckier, and holds a connection that reads want: both failed under load.
-        one_at_a_time = engine.dialect.name == "sqlite"
-        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if one_at_a_time else nullcontext()
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if sqlite else nullcontext()
         self.region = region
 
     @classmethod
@@ -69,7 +71,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One consistent view on SQLite; on PostgreSQL each statement has its own. Raises Unavailable."""
-        async with driver_errors(), self._engine.begin() as connection:
+        async with driver_errors(), self._reader.begin() as connection:
             yield connection
 
     @asynccontextmanager

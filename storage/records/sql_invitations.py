@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, NotFound
@@ -14,17 +14,24 @@ from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.members import Admits, Invitation, Permits
 from storage.records.tables import invitations, members, org_projects, orgs
 
+_OPEN: Final = (
+    invitations.c.org_id == bindparam("of_org"),
+    invitations.c.expires_at > bindparam("now_ms"),
+)
+_OPEN_ONES: Final = (
+    select(invitations).where(*_OPEN).order_by(invitations.c.created_at, invitations.c.invitation_id)
+)
+
 
 async def open_ones(connection: AsyncConnection, org_id: str, now_ms: int) -> list[Invitation]:
     """Those that can still be accepted, oldest first."""
-    order = (invitations.c.created_at, invitations.c.invitation_id)
-    query = select(invitations).where(*_open(org_id, now_ms)).order_by(*order)
-    return [_invitation(row) for row in await connection.execute(query)]
+    found = await connection.execute(_OPEN_ONES, {"of_org": org_id, "now_ms": now_ms})
+    return [_invitation(row) for row in found]
 
 
 def open_keys(org_id: str, now_ms: int) -> Select[tuple[str]]:
     """The normalised e-mails of those."""
-    return select(invitations.c.email_key).where(*_open(org_id, now_ms))
+    return select(invitations.c.email_key).where(*_OPEN).params(of_org=org_id, now_ms=now_ms)
 
 
 async def add(
@@ -97,10 +104,6 @@ async def require_projects(connection: AsyncConnection, org_id: str, project_ids
     query = select(org_projects.c.project_id).where(*existing, org_projects.c.project_id.in_(project_ids))
     if project_ids - set((await connection.scalars(query)).all()):
         raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
-
-
-def _open(org_id: str, now_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return invitations.c.org_id == org_id, invitations.c.expires_at > now_ms
 
 
 async def _found(connection: AsyncConnection, org_id: str, invitation_id: str) -> Invitation:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
@@ -36,7 +36,11 @@ from storage.records.tables import (
     team_members,
 )
 
-_IN_ORDER = (members.c.joined_at, members.c.user_id)
+_MEMBERS: Final = (
+    select(members)
+    .where(members.c.org_id == bindparam("of_org"))
+    .order_by(members.c.joined_at, members.c.user_id)
+)
 OWNER = OrgRole.ORG_ROLE_OWNER
 
 
@@ -48,9 +52,8 @@ class SqlMemberRecords:
 
     async def members(self, org_id: str) -> list[Member]:
         """As MemberRecords says."""
-        query = select(members).where(members.c.org_id == org_id).order_by(*_IN_ORDER)
         async with self._database.read() as connection:
-            return [member_of(row) for row in await connection.execute(query)]
+            return [member_of(row) for row in await connection.execute(_MEMBERS, {"of_org": org_id})]
 
     async def invitations(self, org_id: str, now_ms: int) -> list[Invitation]:
         """As MemberRecords says."""
@@ -154,9 +157,7 @@ class SqlMemberRecords:
         """As MemberRecords says."""
         async with self._database.read() as connection:
             await sql_invitations.require_projects(connection, org_id, {project_id})
-            people = await connection.execute(
-                select(members).where(members.c.org_id == org_id).order_by(*_IN_ORDER)
-            )
+            people = await connection.execute(_MEMBERS, {"of_org": org_id})
             return await project_members(connection, project_id, [member_of(row) for row in people])
 
     async def project_role(self, org_id: str, project_id: str, user_id: str) -> ProjectRole:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage.records.change import org_change
 from storage.records.engine import Database
@@ -12,6 +12,19 @@ from storage.records.orgs import OrgProject
 from storage.records.sql_access import next_seq, refresh
 from storage.records.sql_retention import renumber
 from storage.records.tables import access_rows, org_projects
+
+_PROJECTS: Final = (
+    select(org_projects)
+    .where(org_projects.c.org_id == bindparam("of_org"), org_projects.c.state != "pending")
+    .order_by(org_projects.c.created_at, org_projects.c.project_id)
+)
+_SEEN: Final = _PROJECTS.where(
+    org_projects.c.project_id.in_(
+        select(access_rows.c.project_id).where(
+            access_rows.c.user_id == bindparam("of_user"), access_rows.c.role != 0
+        )
+    )
+)
 
 
 class SqlOrgProjects:
@@ -76,18 +89,10 @@ class SqlOrgProjects:
 
     async def projects(self, org_id: str, *, visible_to: str | None) -> list[OrgProject]:
         """As OrgRecords says."""
-        query = (
-            select(org_projects)
-            .where(org_projects.c.org_id == org_id, org_projects.c.state != "pending")
-            .order_by(org_projects.c.created_at, org_projects.c.project_id)
-        )
-        if visible_to is not None:
-            seen = select(access_rows.c.project_id).where(
-                access_rows.c.user_id == visible_to, access_rows.c.role != 0
-            )
-            query = query.where(org_projects.c.project_id.in_(seen))
+        query = _PROJECTS if visible_to is None else _SEEN
         async with self._database.read() as connection:
-            return [_org_project(row) for row in await connection.execute(query)]
+            found = await connection.execute(query, {"of_org": org_id, "of_user": visible_to})
+            return [_org_project(row) for row in found]
 
 
 def _org_project(row: Row[Any]) -> OrgProject:

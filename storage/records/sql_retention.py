@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.records.orgs import ProjectRetention
 from storage.records.sql_access import next_seq
 from storage.records.tables import org_projects, orgs
+
+_ALL: Final = (
+    select(org_projects.c.project_id, org_projects.c.org_id, orgs.c.plan, org_projects.c.retention_days)
+    .join_from(org_projects, orgs)
+    .where(org_projects.c.region == bindparam("of_region"), org_projects.c.state != "pending")
+)
+_NEWER: Final = _ALL.where(org_projects.c.retention_seq > bindparam("after_seq"))
 
 
 async def renumber(connection: AsyncConnection, org_id: str, project_id: str | None = None) -> None:
@@ -26,11 +35,6 @@ async def read_retention(
     connection: AsyncConnection, region: str, after_seq: int | None
 ) -> list[ProjectRetention]:
     """Of a region's projects that exist: all, or those numbered beyond `after_seq`."""
-    query = (
-        select(org_projects.c.project_id, org_projects.c.org_id, orgs.c.plan, org_projects.c.retention_days)
-        .join_from(org_projects, orgs)
-        .where(org_projects.c.region == region, org_projects.c.state != "pending")
-    )
-    if after_seq is not None:
-        query = query.where(org_projects.c.retention_seq > after_seq)
-    return [ProjectRetention(*row) for row in await connection.execute(query)]
+    query = _ALL if after_seq is None else _NEWER
+    found = await connection.execute(query, {"of_region": region, "after_seq": after_seq})
+    return [ProjectRetention(*row) for row in found]

@@ -123,13 +123,6 @@ class SignOn:
             return known
         return known | self._come_back(query) | {"iss": self._provider.issuer}
 
-    def end(self) -> None:
-        """No settings any more."""
-        query = {"org_id": self._region.org_id}
-        url = f"{self._region.url}/api/v1/sso"
-        ended = httpx.delete(url, params=query, headers=self._region.bearer, timeout=30)
-        assert ended.status_code in (200, 404), ended.text
-
     def _come_back(self, query: dict[str, str]) -> dict[str, str]:
         begun = httpx.get(f"{self._region.url}/api/v1/auth/sso/start", params=query, timeout=30)
         self.cookie = begun.headers["set-cookie"].partition(";")[0]
@@ -192,7 +185,7 @@ class Known:
         self.own: dict[str, str] = {}
         """The credential of a case that has one of its own."""
         self.webhooks = [self._webhook() for _ in range(2)]
-        self.export, self.link = self._export()
+        self.export = self._export()
         tokens = f"projects/{self.project['project']['id']}/tokens"
         minted = region.call("POST", tokens, json={"name": "CI", "role": "viewer"})
         self.token_id = minted["token"]["id"]
@@ -210,15 +203,20 @@ class Known:
         body = {"org_id": self.region.org_id, "url": "https://hooks.example.com/"}
         return str(self.region.call("POST", "audit/webhooks", json=body)["webhook"]["id"])
 
-    def _export(self) -> tuple[str, dict[str, str]]:
-        """One that is ready, and what its link says."""
+    def _export(self) -> str:
+        """One that is ready."""
         self.region.upgrade("pro")
-        query = {"org_id": self.region.org_id}
-        made = self.region.call("POST", "audit/exports", json=query)["export"]["id"]
+        made = self.region.call("POST", "audit/exports", json={"org_id": self.region.org_id})["export"]["id"]
         deadline = time.monotonic() + 30
-        while not (got := self.region.call("GET", f"audit/exports/{made}", params=query))["download_url"]:
-            assert time.monotonic() < deadline, got
-        return made, dict(httpx.URL(got["download_url"]).params)
+        while not self._link(made):
+            assert time.monotonic() < deadline, made
+        return str(made)
+
+    def _link(self, export: str) -> dict[str, str]:
+        """What its link says, which ends after a while; nothing before there is one."""
+        query = {"org_id": self.region.org_id}
+        got = self.region.call("GET", f"audit/exports/{export}", params=query)
+        return dict(httpx.URL(got["download_url"] or "").params)
 
     def _invite(self) -> tuple[str, str]:
         """An open invitation, and what its mail says."""
@@ -239,7 +237,7 @@ class Known:
 
     def _put_acceptance(self, case: Case) -> None:
         """A secret works once: each time another one, for a new account."""
-        self.region.upgrade("growth")
+        self.region.upgrade("enterprise")
         if isinstance(case.body, dict) and isinstance(case.body.get("token"), str):
             case.body["token"] = self._invite()[1]
             if isinstance(case.body.get("password", ""), str):
@@ -247,9 +245,11 @@ class Known:
 
     def signed_in(self) -> dict[str, str]:
         """The tokens of a new session of another person than the Owner, and its id."""
-        answer = httpx.post(f"{self.region.url}/api/v1/auth/login", json=self.other, timeout=30).json()
-        claims = jwt.decode(answer["token"], options={"verify_signature": False})
-        return {**answer, "session_id": claims["sid"]}
+        answer = httpx.post(f"{self.region.url}/api/v1/auth/login", json=self.other, timeout=30)
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        claims = jwt.decode(tokens["token"], options={"verify_signature": False})
+        return {**tokens, "session_id": claims["sid"]}
 
     def put_into(self, case: Case) -> None:
         """Replaces the ids that a generator can only guess."""
@@ -279,13 +279,15 @@ class Known:
             "user_id": self.members[name == "removeMember"],
             "invitation_id": self.invitations[name == "withdrawInvitation"],
             "team_id": self.teams[name == "deleteTeam"],
-            **self.link,
             **self.sso.prepare(name),
         }
         if name == "createExport":
             self.region.upgrade("pro")  # another operation may have chosen another plan
-        if name == "changePlan":
-            self.sso.end()  # no smaller plan has it
+        if name == "downloadExport":
+            ids |= self._link(self.export)
+        if name == "changePlan":  # every plan has room for one member
+            ids["org_id"] = self.careful["orgs"][0]["id"]
+            self.own = {"authorization": f"Bearer {self.careful['token']}"}
         if name == "getPerson":
             ids["distinct_id"] = "known"
         if name in OF_A_LOG and isinstance(case.query, dict):
@@ -295,7 +297,7 @@ class Known:
             if len(both) == 2:  # the generator can't know that it is one of them
                 del case.query["project_id"]
         if name == "inviteMember":
-            self.region.upgrade("growth")
+            self.region.upgrade("enterprise")
         if name == "acceptInvitation":
             self._put_acceptance(case)
         if name == "finishSso":

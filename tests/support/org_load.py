@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-WORKERS = 16
+WORKERS = 64
+"""So many that reads go on while writes wait."""
 SAY_EVERY_S = 0.5
 ANSWER_S = 60.0
 MOST_FAULTS = 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict
@@ -30,6 +30,12 @@ from storage.records.tables import access_rows, arrivals, arriving_rows, org_han
 COPYING: Final = AssignmentStep.ASSIGNMENT_STEP_FENCED
 TAKEN: Final = AssignmentStep.ASSIGNMENT_STEP_SWITCHED
 DONE: Final = AssignmentStep.ASSIGNMENT_STEP_DONE
+_LATEST: Final = (
+    select(arrivals)
+    .where(arrivals.c.org_id == bindparam("of_org"))
+    .order_by(arrivals.c.begun_at.desc())
+    .limit(1)
+)
 _STAGED: Final = Family("operation_id", (arriving_rows,))
 
 
@@ -177,9 +183,8 @@ class Arrivals:
 
     async def latest(self, org_id: str) -> Arrival | None:
         """The last one of an organisation."""
-        query = select(arrivals).where(arrivals.c.org_id == org_id).order_by(arrivals.c.begun_at.desc())
         async with self._database.read() as connection:
-            row = (await connection.execute(query.limit(1))).one_or_none()
+            row = (await connection.execute(_LATEST, {"of_org": org_id})).one_or_none()
         return None if row is None else _arrival(row)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import Actor
@@ -26,6 +26,12 @@ from storage.records.outbox import forget_org
 from storage.records.tables import audit_mirrors, departures
 
 ABANDONED: Final = AssignmentStep.ASSIGNMENT_STEP_ABANDONED
+_LATEST: Final = (
+    select(departures)
+    .where(departures.c.org_id == bindparam("of_org"))
+    .order_by(departures.c.begun_at.desc(), departures.c.operation_id)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +199,7 @@ class Departures:
 
 
 async def _latest(connection: AsyncConnection, org_id: str) -> Departure | None:
-    query = select(departures).where(departures.c.org_id == org_id)
-    last = query.order_by(departures.c.begun_at.desc(), departures.c.operation_id).limit(1)
-    row = (await connection.execute(last)).one_or_none()
+    row = (await connection.execute(_LATEST, {"of_org": org_id})).one_or_none()
     return None if row is None else _departure(row)
 
 
