@@ -2,8 +2,8 @@
 
 A trip to a thread costs more than most statements, and aiosqlite makes four of each. So a SELECT runs at
 once, until it has used up its steps: then it is run again, on the connection's thread. So do INSERTs and
-UPDATEs, which wait for no disk: the commit does. Whatever else there is runs on the thread: BEGIN IMMEDIATE,
-which waits for the lock, the commit of what was written, DELETEs, statements of many rows, and the schema's.
+UPDATEs of who has the lock, which wait for no disk: the commit does. Whatever else there is runs on the
+thread: BEGIN IMMEDIATE, which waits for the lock, commits of writers, DELETEs, statements of many rows.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Connection(aiosqlite.Connection):
         return await self._on_its_thread(function, *arguments)
 
     async def write(self, function: Callable[..., T], *arguments: object, brief: bool) -> T:
-        """Runs what changes something."""
+        """Runs what changes something: a brief one here, where a transaction has got the lock before."""
+        brief = brief and self._written and self._conn.in_transaction
         self._written = True
         if brief and self._queued == self._ended:
             return function(*arguments)

@@ -73,6 +73,14 @@ async def test_what_waits_for_a_lock_or_a_disk_keeps_nobody_waiting(database: Da
     assert ran.of == [("BEGIN", THERE), *of_rows, ("DELETE", THERE), ("SELECT", HERE), ("COMMIT", THERE)]
 
 
+async def test_a_write_that_has_no_lock_yet_waits_for_it_on_the_thread(database: Database, ran: Ran) -> None:
+    async with database.read() as connection:
+        for number in (1, 2):
+            await connection.exec_driver_sql(f"INSERT INTO numbers VALUES ({number})")
+    of_rows = [("INSERT", THERE), ("INSERT", HERE)]
+    assert ran.of == [("BEGIN", HERE), *of_rows, ("COMMIT", THERE)]
+
+
 async def test_what_takes_long_is_run_again_on_the_thread(database: Database, ran: Ran) -> None:
     async with database.write() as connection:
         await connection.exec_driver_sql("INSERT INTO numbers VALUES (1)")
@@ -118,7 +126,7 @@ async def test_nothing_overtakes_what_a_cancelled_task_has_left_behind(tmp_path:
         left.cancel()
         after = [
             asyncio.create_task(connection.read(order.append, "read")),
-            asyncio.create_task(connection.write(order.append, "written", brief=True)),
+            asyncio.create_task(connection.write(order.append, "written", brief=False)),
         ]
         await asyncio.sleep(0)
         assert order == []
