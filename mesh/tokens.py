@@ -25,6 +25,8 @@ MEMBER = "member"
 """Of who came by an organisation's single sign-on: good for that organisation (claim org_id), and for nothing
 that is an account's own. Only the organisation's primary region may sign it."""
 LEEWAY = timedelta(seconds=5)
+MARGIN = LEEWAY + timedelta(seconds=55)
+"""How much longer than any token its key and the end of its session are kept: more than clocks differ."""
 LONGEST_LIFETIME = timedelta(hours=1)
 """Of a person's token, in every region of the mesh. A home can end what other regions have issued, whose
 lifetime it does not know: the end is kept for this long."""

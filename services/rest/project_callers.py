@@ -9,11 +9,10 @@ from starlette.requests import Request as HttpRequest
 
 from mesh.api_tokens import is_api_token
 from mesh.directory import Directory
-from mesh.errors import NotFound, Unauthenticated
+from mesh.errors import Unauthenticated
 from mesh.secrets import hash_of
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.rate import RateLimit
-from services.rest.routing import credential
+from services.rest.routing import credential, require_here
 from services.rest.token_uses import TokenUses
 
 
@@ -37,8 +36,7 @@ class ProjectCallers:
         Raises Unauthenticated, NotFound (the project is not pinned here), RateLimited, Unavailable.
         """
         token = credential(http)
-        if self._directory.pin(project_id) != self._region:
-            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        require_here(project_id, self._directory, self._region)
         if is_api_token(token):
             await self._let_in(token, project_id)
         return token

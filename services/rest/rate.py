@@ -106,11 +106,9 @@ class RateLimit:
 
     def check_address(self, address: str) -> None:
         """Counts a request without a key, in this process only: it reaches no other. Raises RateLimited."""
-        window = self._addresses.of(network_of(address))
-        if window.used >= self._limit:
+        if wait_s := self._addresses.take(network_of(address), self._limit):
             self._refused += 1
-            raise RateLimited(retry_after_s=max(1, math.ceil(self._addresses.left_s(window))))
-        window.used += 1
+            raise RateLimited(retry_after_s=math.ceil(wait_s))
 
     def gauges(self) -> dict[str, float]:
         """For /metrics; no key is named."""

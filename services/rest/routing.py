@@ -92,7 +92,11 @@ def org_named(http: HttpRequest) -> str:
 
 def project_here(http: HttpRequest, directory: Directory, region: str) -> str:
     """The project that the path names. Raises NotFound unless it is pinned to this region."""
-    project_id: str = http.path_params["project_id"]
+    return require_here(http.path_params["project_id"], directory, region)
+
+
+def require_here(project_id: str, directory: Directory, region: str) -> str:
+    """The project. Raises NotFound unless it is pinned to this region."""
     if directory.pin(project_id) != region:
         raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
     return project_id

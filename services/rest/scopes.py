@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 
 from mesh.client import GuardedChannel
 from mesh.directory import Directory
-from mesh.errors import InvalidInput, NotFound
+from mesh.errors import InvalidInput
 from sankofa.org.v1 import export_pb2 as org_exports
 from sankofa.org.v1 import webhook_pb2 as org_webhooks
 from sankofa.org.v1.export_pb2_grpc import AuditExportServiceStub as OrgExportStub
@@ -20,10 +20,10 @@ from sankofa.project.v1 import export_pb2 as project_exports
 from sankofa.project.v1 import webhook_pb2 as project_webhooks
 from sankofa.project.v1.export_pb2_grpc import AuditExportServiceStub as ProjectExportStub
 from sankofa.project.v1.webhook_pb2_grpc import WebhookServiceStub as ProjectWebhookStub
-from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.rest.cells import Cells
 from services.rest.following import FollowingChannel
 from services.rest.primaries import Primaries
+from services.rest.routing import require_here
 
 
 class Scoped(msgspec.Struct):
@@ -125,6 +125,5 @@ class Answerers:
 
     def _own(self, scope: Scope) -> GuardedChannel:
         """This region's own cell. Raises NotFound unless the project is pinned here."""
-        if self._directory.pin(scope.project_id) != self._region:
-            raise NotFound(ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND)
+        require_here(scope.project_id, self._directory, self._region)
         return self._cells.internal

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from mesh.clock import wall_ms
 from mesh.errors import InvalidInput, SankofaError
 from mesh.signing import RowSigner
-from mesh.tokens import LEEWAY, TokenKey
+from mesh.tokens import MARGIN, TokenKey
 from sankofa.registry.v1.directory_pb2 import (
     TOKEN_KEY_STANDING_RETIRED,
     TOKEN_KEY_STANDING_VERIFIES,
@@ -32,8 +32,6 @@ from storage.records.rows import jwt_key_row
 
 _log = logging.getLogger(__name__)
 
-MARGIN: Final = LEEWAY + timedelta(seconds=55)
-"""How much longer than its tokens a key is kept: more than clocks differ, and a signature takes."""
 ASK_S: Final = 0.5
 """Between two rounds of asking, while a key is announced."""
 LATELY: Final = timedelta(days=1)

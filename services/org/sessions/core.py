@@ -11,7 +11,7 @@ from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
 from mesh.signing import RowSigner
-from mesh.tokens import LEEWAY, LONGEST_LIFETIME, MEMBER, USER, verify
+from mesh.tokens import LONGEST_LIFETIME, MARGIN, MEMBER, USER, verify
 from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OwnDirectory, RegistryPublisher
@@ -21,9 +21,6 @@ from storage.records.sessions import SessionRecord, SessionRecords
 
 GRACE = timedelta(seconds=30)
 """How long a used refresh token is answered again with the same successor: an answer may have been lost."""
-
-MARGIN = LEEWAY + timedelta(seconds=55)
-"""How much longer than any token the end of a session is kept: more than clocks differ."""
 
 MOST_SESSIONS = 100
 """Of one account. A further one ends that which was used the longest time ago."""
