@@ -33,6 +33,14 @@ lifetime it does not know: the end is kept for this long."""
 _RAW = (serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
 
 
+def ends_forgotten_ms(ended_at_ms: int) -> int:
+    """Until when the end of a session is kept: longer than a token of any region may live, and clocks differ.
+
+    Not after the own region's lifetime: others issue single sign-ons, and it may have been longer.
+    """
+    return ended_at_ms + (LONGEST_LIFETIME + MARGIN) // timedelta(milliseconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a verified token says: `subject` (sub), `issuer_region` (iss), and every claim in `extra`."""

@@ -34,6 +34,7 @@ from services.org.core import Orgs, OwnDirectory, RegistryPublisher
 from services.org.exports import build_exporter, build_exports
 from services.org.keys import build_keys
 from services.org.members import build_members
+from services.org.members.access_wait import AccessWait
 from services.org.passwords import Passwords
 from services.org.plans import build_plans
 from services.org.reconcile import Reconciler
@@ -177,9 +178,11 @@ async def build(
         patience=config.assign_patience,
         reached=reached,
     )
+    wait = AccessWait(
+        node=node, directory=directory, records=members, changes=changes, tell=sessions.tell, stack=stack
+    )
     people = build_members(
-        node=node,
-        stack=stack,
+        region=node.region,
         members=members,
         teams=teams,
         directory=directory,
@@ -187,7 +190,7 @@ async def build(
         publisher=publisher,
         hints=hints,
         passwords=passwords,
-        changes=changes,
+        wait=wait,
         claims=claims,
         mailer=mailer,
     )
@@ -258,16 +261,6 @@ async def build(
             begin_session=sessions.begin_sso,
             callback_url=config.sso_callback_url,
         ),
-        *build_scim(
-            node=node,
-            stack=stack,
-            directory=directory,
-            callers=callers,
-            changes=changes,
-            records=scim,
-            groups=scim_groups,
-            sso=sso,
-            told=members,
-        ),
+        *build_scim(callers=callers, records=scim, groups=scim_groups, sso=sso, wait=wait),
         *build_plans(callers=callers, orgs=orgs, records=plans),
     ]

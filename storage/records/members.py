@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mesh.plans import Plan
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row
 from storage.records.orgs import Account, Membership
 
 
@@ -115,8 +116,11 @@ class MemberRecords(Protocol):
     async def set_role(self, org_id: str, user_id: str, role: OrgRole, by: str, permits: Permits) -> Member:
         """Raises NotFound(MEMBER_NOT_FOUND), Conflict(LAST_OWNER)."""
 
-    async def remove(self, org_id: str, user_id: str, by: str, permits: Permits) -> None:
-        """Ends a membership, with its places in teams and roles. Raises as `set_role`."""
+    async def remove(self, org_id: str, user_id: str, by: str, permits: Permits) -> list[Row]:
+        """Ends a membership, with its places in teams and roles, and its single sign-ons.
+
+        Answers the registry rows that say so, which it has enqueued. Raises as `set_role`.
+        """
 
     async def project_members(self, org_id: str, project_id: str) -> list[ProjectMember]:
         """Who has a role in a project."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sankofa.org.v1.org_pb2 import OrgRole
+from sankofa.registry.v1.registry_pb2 import Row
 from storage.records.orgs import OrgRecord
 
 
@@ -129,14 +130,15 @@ class ScimRecords(Protocol):
         default_role: OrgRole,
         judges: Judges,
         at_ms: int,
-    ) -> ScimUser:
+    ) -> tuple[ScimUser, list[Row]]:
         """Role UNSPECIFIED leaves a member's; who comes back has the default role then.
 
-        Raises NotFound(MEMBER_NOT_FOUND), Conflict (ALREADY_MEMBER, LAST_OWNER, TOO_MANY).
+        With the rows that MemberRecords.remove answers, where the membership ends. Raises
+        NotFound(MEMBER_NOT_FOUND), Conflict (ALREADY_MEMBER, LAST_OWNER, TOO_MANY).
         """
 
-    async def delete_user(self, org_id: str, user_id: str) -> None:
-        """Raises NotFound(MEMBER_NOT_FOUND), Conflict(LAST_OWNER)."""
+    async def delete_user(self, org_id: str, user_id: str) -> list[Row]:
+        """Answers as MemberRecords.remove. Raises NotFound(MEMBER_NOT_FOUND), Conflict(LAST_OWNER)."""
 
 
 class ScimGroupRecords(Protocol):

@@ -48,7 +48,7 @@ class SessionRecords(Protocol):
     async def begin(self, session: SessionRecord) -> bool:
         """Writes one, and forgets those that are over. False where the account is not here, or leaves.
 
-        A single sign-on needs no account: it is its organisation's.
+        A single sign-on needs no account, it is its organisation's: False where that has no such member.
         """
 
     async def find(self, session_id: str) -> SessionRecord | None:

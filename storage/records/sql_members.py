@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.context import act_as
 from mesh.errors import Conflict, CrossingRefused, Forbidden, NotFound, Unavailable
 from mesh.hints import normalise
 from mesh.permissions import org_role_name, project_role_name
-from mesh.plans import require_members
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
+from sankofa.registry.v1.registry_pb2 import Row as Told
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records import sql_invitations
 from storage.records.change import Change, org_change
@@ -24,6 +24,7 @@ from storage.records.orgs import Membership
 from storage.records.outbox import enqueue
 from storage.records.rows import hint_row
 from storage.records.sql_access import refresh
+from storage.records.sql_memberships import OWNER, end_membership, insert_member, require_another_owner
 from storage.records.sql_orgs import insert_account, membership_of, point_at
 from storage.records.sql_project_roles import project_members, project_role, put_project_role
 from storage.records.tables import (
@@ -32,8 +33,6 @@ from storage.records.tables import (
     members,
     org_projects,
     orgs,
-    project_roles,
-    team_members,
 )
 
 _MEMBERS: Final = (
@@ -41,7 +40,6 @@ _MEMBERS: Final = (
     .where(members.c.org_id == bindparam("of_org"))
     .order_by(members.c.joined_at, members.c.user_id)
 )
-OWNER = OrgRole.ORG_ROLE_OWNER
 
 
 class SqlMemberRecords:
@@ -137,21 +135,22 @@ class SqlMemberRecords:
                 change.nothing()
             else:
                 if before == OWNER:
-                    await _require_another_owner(change.connection, org_id)
+                    await require_another_owner(change.connection, org_id)
                 await change.connection.execute(update(members).where(*this).values(role=role))
                 await refresh(change.connection, org_id)
                 roles = {"before": {"role": org_role_name(before)}, "after": {"role": org_role_name(role)}}
                 change.note("member.role.updated", "member", user_id, **roles)
             return member_of((await change.connection.execute(select(members).where(*this))).one())
 
-    async def remove(self, org_id: str, user_id: str, by: str, permits: Permits) -> None:
+    async def remove(self, org_id: str, user_id: str, by: str, permits: Permits) -> list[Told]:
         """As MemberRecords says."""
         async with changing(self._database, org_id) as change:
             connection = change.connection
             before = await _judged(connection, org_id, user_id, by, permits)
-            await end_membership(connection, org_id, user_id, before)
+            ended = await end_membership(connection, self._database.region, org_id, user_id, before)
             action = "member.left" if by == user_id else "member.removed"
             change.note(action, "member", user_id, before={"role": org_role_name(before)})
+            return ended
 
     async def project_members(self, org_id: str, project_id: str) -> list[ProjectMember]:
         """As MemberRecords says."""
@@ -207,27 +206,6 @@ async def require_member(connection: AsyncConnection, org_id: str, user_id: str)
         raise NotFound(ErrorReason.ERROR_REASON_MEMBER_NOT_FOUND)
 
 
-async def require_room(connection: AsyncConnection, org_id: str) -> None:
-    """Raises Forbidden(PLAN_REQUIRED) where the plan has no room for one member more."""
-    these = select(func.count()).select_from(members).where(members.c.org_id == org_id)
-    plan = select(orgs.c.plan).where(orgs.c.org_id == org_id)
-    require_members((await connection.execute(plan)).scalar_one(), (await connection.scalar(these) or 0) + 1)
-
-
-async def end_membership(connection: AsyncConnection, org_id: str, user_id: str, role: OrgRole) -> None:
-    """With its places in teams and roles. Raises Conflict(LAST_OWNER)."""
-    if role == OWNER:
-        await _require_another_owner(connection, org_id)
-    mine = select(org_projects.c.project_id).where(org_projects.c.org_id == org_id)
-    for table, these in (
-        (project_roles, project_roles.c.project_id.in_(mine)),
-        (team_members, team_members.c.org_id == org_id),
-        (members, members.c.org_id == org_id),
-    ):
-        await connection.execute(delete(table).where(table.c.user_id == user_id, these))
-    await refresh(connection, org_id)
-
-
 def member_of(row: Row[Any]) -> Member:
     """A row of `members`."""
     return Member(row.user_id, row.email, row.role, row.home_region, row.joined_at)
@@ -250,26 +228,6 @@ async def _judged(
         raise NotFound(ErrorReason.ERROR_REASON_MEMBER_NOT_FOUND)
     permits(acting, role)
     return role
-
-
-async def _require_another_owner(connection: AsyncConnection, org_id: str) -> None:
-    query = select(func.count()).select_from(members)
-    owners = await connection.scalar(query.where(members.c.org_id == org_id, members.c.role == OWNER))
-    if not owners or owners < 2:
-        raise Conflict(ErrorReason.ERROR_REASON_LAST_OWNER)
-
-
-async def insert_member(connection: AsyncConnection, org_id: str, role: OrgRole, joining: Joining) -> None:
-    """Whoever has no home region can come in by the organisation's own provider only."""
-    values = {
-        "org_id": org_id,
-        "user_id": joining.user_id,
-        "role": role,
-        "home_region": joining.home_region,
-        "email": joining.email,
-        "joined_at": joining.at_ms,
-    }
-    await connection.execute(insert(members).values(values))
 
 
 def _note_invitation(

@@ -12,6 +12,7 @@ from mesh.errors import Conflict
 from mesh.hints import normalise
 from mesh.permissions import org_role_name
 from sankofa.org.v1.org_pb2 import OrgRole
+from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.change import Change, org_change
 from storage.records.engine import Database
@@ -19,7 +20,8 @@ from storage.records.members import Joining
 from storage.records.orgs import OrgRecord
 from storage.records.scim import Judges, ScimFields, ScimPage, ScimToken, ScimUser
 from storage.records.sql_access import refresh
-from storage.records.sql_members import changing, end_membership, insert_member, require_room
+from storage.records.sql_members import changing
+from storage.records.sql_memberships import end_membership, insert_member, require_room
 from storage.records.sql_scim_tokens import end_token, put_token, token_of
 from storage.records.sql_scim_users import found_in, one_of, shown, with_groups
 from storage.records.tables import members, orgs, scim_users
@@ -88,7 +90,7 @@ class SqlScimRecords:
         default_role: OrgRole,
         judges: Judges,
         at_ms: int,
-    ) -> ScimUser:
+    ) -> tuple[ScimUser, list[Row]]:
         """As ScimRecords says."""
         async with changing(self._database, org_id) as change:
             found = await one_of(change.connection, org_id, user_id)
@@ -103,20 +105,40 @@ class SqlScimRecords:
             ]
             _require_free(others, fields)
             await _write(change.connection, org_id, user_id, fields, found.created_at_ms, at_ms)
-            await _change_membership(change.connection, org_id, found, fields, at_ms)
+            ended = await self._change_membership(change.connection, org_id, found, fields, at_ms)
             _note(change, user_id, before, fields)
-            return await shown(change.connection, org_id, user_id)
+            return await shown(change.connection, org_id, user_id), ended
 
-    async def delete_user(self, org_id: str, user_id: str) -> None:
+    async def delete_user(self, org_id: str, user_id: str) -> list[Row]:
         """As ScimRecords says."""
         async with changing(self._database, org_id) as change:
-            before = (await one_of(change.connection, org_id, user_id)).fields
+            before, ended = (await one_of(change.connection, org_id, user_id)).fields, list[Row]()
             if before.active:
-                await end_membership(change.connection, org_id, user_id, before.role)
+                ended = await end_membership(
+                    change.connection, self._database.region, org_id, user_id, before.role
+                )
             this = (scim_users.c.org_id == org_id, scim_users.c.user_id == user_id)
             await change.connection.execute(delete(scim_users).where(*this))
             action = "member.removed" if before.active else "scim.user.deleted"
             change.note(action, "member", user_id, before=_told(before))
+            return ended
+
+    async def _change_membership(
+        self, connection: AsyncConnection, org_id: str, found: ScimUser, fields: ScimFields, at_ms: int
+    ) -> list[Row]:
+        before, user_id = found.fields, found.user_id
+        if before.active and not fields.active:
+            return await end_membership(connection, self._database.region, org_id, user_id, before.role)
+        if fields.active and not before.active:
+            await _join(connection, org_id, user_id, fields, at_ms)
+        elif fields.active:
+            values: dict[str, object] = {"role": fields.role}
+            if not found.own_email:
+                values["email"] = fields.email
+            this = (members.c.org_id == org_id, members.c.user_id == user_id)
+            await connection.execute(update(members).where(*this).values(values))
+            await refresh(connection, org_id)
+        return []
 
 
 def _require_free(others: list[ScimUser], fields: ScimFields) -> None:
@@ -169,23 +191,6 @@ async def _join(
     joining = Joining(user_id, fields.email, home_region="", at_ms=at_ms)
     await insert_member(connection, org_id, fields.role, joining)
     await refresh(connection, org_id)
-
-
-async def _change_membership(
-    connection: AsyncConnection, org_id: str, found: ScimUser, fields: ScimFields, at_ms: int
-) -> None:
-    before, user_id = found.fields, found.user_id
-    if before.active and not fields.active:
-        await end_membership(connection, org_id, user_id, before.role)
-    elif fields.active and not before.active:
-        await _join(connection, org_id, user_id, fields, at_ms)
-    elif fields.active:
-        values: dict[str, object] = {"role": fields.role}
-        if not found.own_email:
-            values["email"] = fields.email
-        this = (members.c.org_id == org_id, members.c.user_id == user_id)
-        await connection.execute(update(members).where(*this).values(values))
-        await refresh(connection, org_id)
 
 
 def _note(change: Change, user_id: str, before: ScimFields, after: ScimFields) -> None:

@@ -21,6 +21,7 @@ from storage.records.tables import (
     account_departures,
     accounts,
     fences,
+    members,
     moved_sessions,
     outbox,
     second_factors,
@@ -44,7 +45,7 @@ class SqlSessionRecords:
     async def begin(self, session: SessionRecord) -> bool:
         """As SessionRecords says."""
         async with self._database.write() as connection:
-            if not session.org_id and not await _is_here(connection, session.user_id):
+            if not await _may_begin(connection, session):
                 return False
             await self._forget(connection, session.created_at_ms)
             await connection.execute(insert(sessions).values(_values(session)))
@@ -91,14 +92,15 @@ class SqlSessionRecords:
         """As SessionRecords says."""
         async with self._database.write() as connection:
             await self._forget(connection, now_ms)
-            return await self._end(connection, sessions.c.session_id.in_(session_ids), forget_after_ms)
+            these = sessions.c.session_id.in_(session_ids)
+            return await end_sessions(connection, self._database.region, these, forget_after_ms)
 
     async def end_all(self, user_id: str, now_ms: int, forget_after_ms: int) -> list[Row]:
         """As SessionRecords says."""
         async with self._database.write() as connection:
             await _require_here(connection, user_id)
             await self._forget(connection, now_ms)
-            rows = await self._end(connection, _whose(user_id), forget_after_ms)
+            rows = await end_sessions(connection, self._database.region, _whose(user_id), forget_after_ms)
             return rows + await self._end_elsewhere(connection, user_id, now_ms, forget_after_ms)
 
     async def change_password(
@@ -114,7 +116,7 @@ class SqlSessionRecords:
             factor = update(second_factors).where(second_factors.c.user_id == user_id)
             await connection.execute(factor.values(wrong_codes=0))
             await self._forget(connection, now_ms)
-            rows = await self._end(connection, others, forget_after_ms)
+            rows = await end_sessions(connection, self._database.region, others, forget_after_ms)
             return rows + await self._end_elsewhere(connection, user_id, now_ms, forget_after_ms)
 
     async def ends(self, now_ms: int) -> list[Row]:
@@ -127,23 +129,6 @@ class SqlSessionRecords:
                 )
                 for row in found
             ]
-
-    async def _end(self, connection: AsyncConnection, these: Any, forget_after_ms: int) -> list[Row]:
-        # What is kept of an ended session is its id, wherever its account goes: no person, address, agent.
-        ended = update(sessions).where(these, _GOING_ON).returning(sessions.c.session_id)
-        nobody = {
-            "user_id": "",
-            "member_id": "",
-            "address": "",
-            "user_agent": "",
-            "carried_key": None,
-            "carried_number": None,
-        }
-        values = {"forget_after": forget_after_ms} | nobody
-        found = await connection.scalars(ended.values(values))
-        rows = [self._row(session_id, forget_after_ms) for session_id in found]
-        await enqueue(connection, rows)
-        return rows
 
     async def _end_elsewhere(
         self, connection: AsyncConnection, user_id: str, now_ms: int, forget_after_ms: int
@@ -169,14 +154,47 @@ class SqlSessionRecords:
             await connection.execute(delete(outbox).where(outbox.c.name.in_(some)))
 
     def _row(self, session_id: str, forget_after_ms: int, before_ms: int = 0) -> Row:
-        end = SessionEnd(
-            session_id=session_id, forget_after_unix_ms=forget_after_ms, before_unix_ms=before_ms
-        )
-        return Row(region=self._database.region, session_end=end)
+        return _end_row(self._database.region, session_id, forget_after_ms, before_ms)
+
+
+async def end_sessions(
+    connection: AsyncConnection, region: str, these: ColumnElement[bool], forget_after_ms: int
+) -> list[Row]:
+    """Ends those of `these` that are going on, and enqueues the rows that say so. Whoever gets them tells."""
+    # What is kept of an ended session is its id, wherever its account goes: no person, address, agent.
+    ended = update(sessions).where(these, _GOING_ON).returning(sessions.c.session_id)
+    nobody = {
+        "user_id": "",
+        "member_id": "",
+        "address": "",
+        "user_agent": "",
+        "carried_key": None,
+        "carried_number": None,
+    }
+    values = {"forget_after": forget_after_ms} | nobody
+    found = await connection.scalars(ended.values(values))
+    rows = [_end_row(region, session_id, forget_after_ms) for session_id in found]
+    await enqueue(connection, rows)
+    return rows
+
+
+def _end_row(region: str, session_id: str, forget_after_ms: int, before_ms: int = 0) -> Row:
+    end = SessionEnd(session_id=session_id, forget_after_unix_ms=forget_after_ms, before_unix_ms=before_ms)
+    return Row(region=region, session_end=end)
 
 
 def _whose(user_id: str) -> ColumnElement[bool]:
     return or_(sessions.c.user_id == user_id, sessions.c.member_id == user_id)
+
+
+async def _may_begin(connection: AsyncConnection, session: SessionRecord) -> bool:
+    """Whether there is whom it would be of; they stay until the transaction ends."""
+    if not session.org_id:
+        return await _is_here(connection, session.user_id)
+    member = select(members.c.user_id).where(
+        members.c.org_id == session.org_id, members.c.user_id == session.user_id
+    )
+    return await connection.scalar(member.with_for_update(read=True, key_share=True)) is not None
 
 
 async def _is_here(connection: AsyncConnection, user_id: str) -> bool:

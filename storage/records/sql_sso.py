@@ -19,7 +19,7 @@ from storage.records.members import Joining
 from storage.records.orgs import Membership, OrgRecord
 from storage.records.sql_access import refresh
 from storage.records.sql_expected import expected
-from storage.records.sql_members import insert_member, require_room
+from storage.records.sql_memberships import insert_member, require_room
 from storage.records.sql_orgs import SqlOrgRecords
 from storage.records.sql_scim_tokens import end_token
 from storage.records.sso import SignIn, SsoSettings, Vouched

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mesh.clock import wall_ms
 from mesh.errors import Conflict, Forbidden, NotFound, SankofaError
 from mesh.permissions import OrgAction, require
 from mesh.plans import require_members
@@ -22,6 +23,7 @@ from storage.records.engine import Database
 from storage.records.members import Invitation, Joining, Team
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
+from storage.records.sessions import SessionRecord
 from tests.support.nodes import EU, US
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
@@ -275,6 +277,49 @@ async def test_who_leaves_has_nothing_left_when_they_come_back(records: Records)
     assert bob not in await told(records) and bob not in await told(records, US)
     (team,) = await records.teams.teams(ORG)
     assert (list(team.user_ids), team.projects) == ([], {"proj_us": EDITOR})
+
+
+def sign_on(user_id: str, org_id: str = ORG, number: int = 1) -> SessionRecord:
+    last_ms = NOW + 10**15
+    return SessionRecord(
+        f"ses_{user_id}_{org_id}_{number}", user_id, 0, NOW, NOW, last_ms, "", "", None, org_id
+    )
+
+
+async def test_who_leaves_is_signed_on_to_that_organisation_no_more_and_to_others_still(
+    records: Records,
+) -> None:
+    bob, eve = await join(records, "bob"), await join(records, "eve")
+    account = Account(bob, "bob@example.org", "bob@example.org", "hash", 1)
+    await records.orgs.sign_up(account, OrgRecord("org_2", "Other", "pro", 1, 1), "hint 2")
+    own = replace(sign_on(bob, ""), session_id="ses_own")
+    for begun in (sign_on(bob), sign_on(bob, "org_2"), sign_on(eve), own):
+        assert await records.sessions.begin(begun)
+    [row] = await records.members.remove(ORG, bob, "usr_ada", anybody)
+    assert (row.region, row.session_end.session_id) == (EU, f"ses_{bob}_{ORG}_1")
+    assert row in [each.row for each in await records.outbox.pending(None, 100)]
+    assert await records.sessions.ends(wall_ms()) == [row]
+    assert await records.sessions.find(row.session_end.session_id) is None
+    assert {each.session_id for each in await records.sessions.of(bob, NOW)} == {
+        "ses_own",
+        f"ses_{bob}_org_2_1",
+    }
+    assert await records.sessions.of(eve, NOW, org_id=ORG)
+    assert await records.members.remove(ORG, eve, "usr_ada", anybody)
+
+
+async def test_who_signs_on_while_they_are_removed_has_a_session_that_ended_or_none(
+    records: Records,
+) -> None:
+    for number in range(5):
+        bob = await join(records, f"bob{number}")
+        begun, ended, later = await asyncio.gather(
+            records.sessions.begin(sign_on(bob)),
+            records.members.remove(ORG, bob, "usr_ada", anybody),
+            records.sessions.begin(sign_on(bob, number=2)),
+        )
+        assert begun + later == len(ended)
+        assert await records.sessions.of(bob, NOW) == []
 
 
 async def test_teams_are_their_organisations_and_so_are_their_members_and_projects(records: Records) -> None:

@@ -10,11 +10,13 @@ from sqlalchemy import select
 
 from mesh.errors import Conflict, InvalidInput, NotFound
 from sankofa.org.v1.org_pb2 import OrgRole
+from sankofa.registry.v1.registry_pb2 import Row
 from storage.records import sql_scim, sql_teams
 from storage.records.members import Team
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
 from storage.records.scim import ScimFields, ScimGroup, ScimPage, ScimToken, ScimUser
+from storage.records.sessions import SessionRecord
 from storage.records.sso import SsoSettings, Vouched
 from storage.records.tables import org_audit
 from tests.support.nodes import US
@@ -40,6 +42,10 @@ async def kept(records: Records) -> AsyncIterator[Records]:
 
 
 async def replaced(records: Records, user: ScimUser, fields: ScimFields) -> ScimUser:
+    return (await replacing(records, user, fields))[0]
+
+
+async def replacing(records: Records, user: ScimUser, fields: ScimFields) -> tuple[ScimUser, list[Row]]:
     return await records.scim.replace_user(
         ORG,
         user.user_id,
@@ -97,6 +103,28 @@ async def test_a_user_is_a_member_until_not_active_and_comes_back_with_the_defau
     await kept.scim.delete_user(ORG, "usr_1")
     with pytest.raises(NotFound):
         await kept.scim.delete_user(ORG, "usr_1")
+
+
+async def test_who_is_not_active_any_more_or_deleted_is_signed_on_no_more(kept: Records) -> None:
+    made = await kept.scim.create_user(ORG, "usr_1", GRACE, 5)
+
+    async def signs_on(name: str) -> None:
+        assert await kept.sessions.begin(
+            SessionRecord(name, "usr_1", 0, 5, 5, 10**15, "203.0.113.7", "curl", None, ORG)
+        )
+
+    await signs_on("ses_1")
+    changed, ended = await replacing(kept, made, replace(GRACE, external_id="00u2"))
+    assert ended == [] and await kept.sessions.find("ses_1") is not None
+    gone, ended = await replacing(kept, changed, replace(GRACE, active=False))
+    assert [row.session_end.session_id for row in ended] == ["ses_1"]
+    assert await kept.sessions.find("ses_1") is None and await kept.sessions.of("usr_1", 5) == []
+    _, ended = await replacing(kept, gone, GRACE)
+    await signs_on("ses_2")
+    assert ended == []
+    assert [row.session_end.session_id for row in await kept.scim.delete_user(ORG, "usr_1")] == ["ses_2"]
+    pending = [each.row.session_end.session_id for each in await kept.outbox.pending(None, 100)]
+    assert {"ses_1", "ses_2"} <= set(pending)
 
 
 async def test_a_name_and_an_email_are_one_persons_in_whatever_case(kept: Records) -> None:

@@ -11,17 +11,20 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from mesh.context import act_as
 from mesh.errors import CrossingRefused
+from sankofa.org.v1.org_pb2 import OrgRole
 from storage.records.orgs import Account, OrgRecord
 from storage.records.records import Records
 from storage.records.sessions import SessionRecord
 from storage.records.tables import sessions
 from tests.support.databases import sqlite_at
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.roles import put_member
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
-EU = "eu-west-1"
+EU, MEMBER = "eu-west-1", OrgRole.ORG_ROLE_MEMBER
 NOW, LATER = 1_800_000_000_000, 1_900_000_000_000
 
 
@@ -129,9 +132,17 @@ async def test_the_end_of_all_of_an_account_is_told_of_other_regions_too_and_lat
     assert await ends_pending(records) == []
 
 
-async def test_a_single_sign_on_needs_no_account_and_is_listed_by_its_organisation(records: Records) -> None:
+async def test_a_single_sign_on_needs_a_membership_and_no_account_and_is_listed_by_its_organisation(
+    records: Records,
+) -> None:
+    act_as("usr_test")
+    other = Account("usr_2", "eve@example.org", "eve@example.org", "argon2", 1)
+    await records.orgs.sign_up(other, OrgRecord("org_2", "Other", "hobby", 1, 1), "hint 2")
+    for user, org_id in (("usr_1", "org_2"), ("usr_sso", "org_1")):
+        await put_member(records.orgs, org_id, user, MEMBER, "")
     for name, user, org_id in (("a", "usr_1", "org_1"), ("b", "usr_1", "org_2"), ("c", "usr_sso", "org_1")):
-        await records.sessions.begin(replace(session(name), user_id=user, org_id=org_id))
+        assert await records.sessions.begin(replace(session(name), user_id=user, org_id=org_id))
+    assert not await records.sessions.begin(replace(session("e"), user_id="usr_sso", org_id="org_2"))
     await records.sessions.begin(session("d"))
     of = records.sessions.of
     assert [each.session_id for each in await of("usr_1", NOW)] == ["ses_a", "ses_b", "ses_d"]

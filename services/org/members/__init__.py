@@ -6,12 +6,9 @@ projects, teams.py teams. What does not live here: what a role permits (mesh/per
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-
 from mesh.directory import Directory
 from mesh.hints import LoginHints
 from mesh.mail import Mailer
-from mesh.node import Node
 from mesh.server import Service
 from sankofa.org.v1 import member_pb2
 from sankofa.org.v1.member_pb2_grpc import (
@@ -29,14 +26,12 @@ from services.org.members.service import MemberServicer
 from services.org.members.team_service import TeamServicer
 from services.org.members.teams import Teams
 from services.org.passwords import Passwords
-from services.org.signal import ChangeSignal
 from storage.records.members import MemberRecords, TeamRecords
 
 
 def build_members(
     *,
-    node: Node,
-    stack: AsyncExitStack,
+    region: str,
     members: MemberRecords,
     teams: TeamRecords,
     directory: Directory,
@@ -44,17 +39,16 @@ def build_members(
     publisher: RegistryPublisher,
     hints: LoginHints,
     passwords: Passwords,
-    changes: ChangeSignal,
+    wait: AccessWait,
     claims: Claims,
     mailer: Mailer,
 ) -> list[Service]:
-    """Wires both services; their channels to other regions close with the stack."""
-    wait = AccessWait(node=node, directory=directory, records=members, changes=changes, stack=stack)
+    """Wires both services."""
     servicer = MemberServicer(
-        region=node.region,
+        region=region,
         members=Members(records=members, callers=callers, mailer=mailer, wait=wait),
         joinings=Joinings(
-            region=node.region,
+            region=region,
             records=members,
             directory=directory,
             publisher=publisher,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
@@ -12,12 +13,16 @@ from mesh.errors import SankofaError
 from mesh.node import Node
 from sankofa.ingest.v1.access_pb2 import AwaitRequest
 from sankofa.ingest.v1.access_pb2_grpc import AccessReceiptServiceStub
+from sankofa.registry.v1.registry_pb2 import Row
 from services.org.signal import ChangeSignal
 
 _log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 3.0
 """For one region's answer, which takes 2 s at most."""
+
+
+Tell = Callable[[Sequence[Row]], Awaitable[None]]
 
 
 class AccessTold(Protocol):
@@ -28,7 +33,7 @@ class AccessTold(Protocol):
 
 
 class AccessWait:
-    """Tells the access feeds, and waits for those that a change concerns.
+    """Tells the access feeds, and waits for those that a change concerns. `tell`: of sessions that ended.
 
     A region that does not answer in time is not waited for longer: it learns of the change as soon as it
     follows its feed again, and decides no mutation on rows that are past their lease.
@@ -41,17 +46,23 @@ class AccessWait:
         directory: Directory,
         records: AccessTold,
         changes: ChangeSignal,
+        tell: Tell,
         stack: AsyncExitStack,
     ) -> None:
         self._node = node
         self._directory = directory
         self._records = records
         self._changes = changes
+        self._tell = tell
         self._stack = stack
         self._stubs: dict[tuple[str, str], AccessReceiptServiceStub] = {}
 
-    async def told(self, org_id: str) -> None:
-        """Returns when what has been changed counts everywhere that can be reached."""
+    async def told(self, org_id: str, ended: Sequence[Row] = ()) -> None:
+        """Returns when what has been changed counts everywhere that can be reached.
+
+        `ended`: what the records have answered where a membership has ended, the ends of its sessions.
+        """
+        await self._tell(ended)
         await self._changes.notify()
         epoch, regions = await self._records.feed(org_id)
         await asyncio.gather(*(self._taken(region, epoch) for region in regions))

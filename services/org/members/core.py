@@ -134,8 +134,8 @@ class Members:
 
         if user_id != caller.user_id:
             require(OrgAction.REMOVE_MEMBER, caller.role)
-        await self._records.remove(org_id, user_id, caller.user_id, permits)
-        await self._wait.told(org_id)
+        ended = await self._records.remove(org_id, user_id, caller.user_id, permits)
+        await self._wait.told(org_id, ended)
 
 
 def _may_invite(acting: OrgRole) -> Permits:

@@ -6,10 +6,6 @@ What lives here: the directory's token, and what it may change. What does not: t
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-
-from mesh.directory import Directory
-from mesh.node import Node
 from mesh.server import Service
 from sankofa.org.v1 import scim_pb2
 from sankofa.org.v1.scim_pb2_grpc import (
@@ -17,30 +13,24 @@ from sankofa.org.v1.scim_pb2_grpc import (
     add_ScimTokenServiceServicer_to_server,
 )
 from services.org.callers import Callers
-from services.org.members.access_wait import AccessTold, AccessWait
+from services.org.members.access_wait import AccessWait
 from services.org.scim.groups import Groups
 from services.org.scim.service import ScimServicer, ScimTokenServicer
 from services.org.scim.tokens import Tokens
 from services.org.scim.users import Users
-from services.org.signal import ChangeSignal
 from storage.records.scim import ScimGroupRecords, ScimRecords
 from storage.records.sso import SsoRecords
 
 
 def build_scim(
     *,
-    node: Node,
-    stack: AsyncExitStack,
-    directory: Directory,
     callers: Callers,
-    changes: ChangeSignal,
     records: ScimRecords,
     groups: ScimGroupRecords,
     sso: SsoRecords,
-    told: AccessTold,
+    wait: AccessWait,
 ) -> list[Service]:
-    """Wires both services; their channels to other regions close with the stack."""
-    wait = AccessWait(node=node, directory=directory, records=told, changes=changes, stack=stack)
+    """Wires both services."""
     tokens = Tokens(records=records, sso=sso, callers=callers)
     servicer = ScimServicer(
         users=Users(records=records, sso=sso, tokens=tokens, wait=wait),

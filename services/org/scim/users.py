@@ -87,7 +87,7 @@ class Users:
             if not before.active or normalise(before.email) != normalise(after.email):
                 _require_allowed(after, _set(settings))
 
-        user = await self._records.replace_user(
+        user, ended = await self._records.replace_user(
             org_id,
             user_id,
             fields,
@@ -96,14 +96,14 @@ class Users:
             judges=judges,
             at_ms=self._clock_ms(),
         )
-        await self._wait.told(org_id)
+        await self._wait.told(org_id, ended)
         return user
 
     async def delete(self, token: str | None, org_id: str, user_id: str) -> None:
         """Raises NotFound(MEMBER_NOT_FOUND), Conflict(LAST_OWNER)."""
         await self._tokens.authenticate(token, org_id)
-        await self._records.delete_user(org_id, user_id)
-        await self._wait.told(org_id)
+        ended = await self._records.delete_user(org_id, user_id)
+        await self._wait.told(org_id, ended)
 
 
 def _set(settings: SsoSettings | None) -> SsoSettings:

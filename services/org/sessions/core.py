@@ -11,7 +11,7 @@ from mesh.context import origin
 from mesh.errors import CrossingRefused, NotFound, SankofaError, Unauthenticated
 from mesh.ids import new_id
 from mesh.signing import RowSigner
-from mesh.tokens import LONGEST_LIFETIME, MARGIN, MEMBER, USER, verify
+from mesh.tokens import MEMBER, USER, ends_forgotten_ms, verify
 from sankofa.registry.v1.registry_pb2 import Row
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.core import OwnDirectory, RegistryPublisher
@@ -69,7 +69,7 @@ class Sessions:
 
     async def announce(self) -> None:
         """At start: the directory learns again which sessions have ended."""
-        await self._tell(await self._records.ends(self._clock_ms()))
+        await self.tell(await self._records.ends(self._clock_ms()))
 
     async def begin(self, user_id: str) -> Tokens:
         """A new session of someone who has shown who they are. Raises CrossingRefused(ACCOUNT_MOVED)."""
@@ -79,13 +79,24 @@ class Sessions:
         await self._end_oldest(session)
         return await self._tokens(session)
 
-    async def begin_sso(self, user_id: str, org_id: str, home_region: str) -> str:
+    async def tell(self, ended: Sequence[Row]) -> None:
+        """Of sessions that the records have ended.
+
+        This region refuses at once, the registry away or not; the others as soon as it passes it on.
+        """
+        if ended:
+            await self._directory.put_own_rows([self._signer.sign(row) for row in ended])
+            self._publisher.wake()
+
+    async def begin_sso(self, user_id: str, org_id: str, home_region: str) -> str | None:
         """One of who came by an organisation's single sign-on: an access token, and no refresh token.
 
-        `home_region`: of the account that is linked to it, which can end it too; empty where there is none.
+        None for who is no member any more. `home_region`: of the account that is linked to it, which can end
+        it too; empty where there is none.
         """
         session = self._new(user_id, int(self._token_lifetime.total_seconds() * 1000), org_id)
-        await self._records.begin(session)
+        if not await self._records.begin(session):
+            return None
         await self._end_oldest(session)
         claims = {"sub": user_id, "sid": session.session_id, "org_id": org_id}
         if home_region:
@@ -142,7 +153,7 @@ class Sessions:
         """
         caller, now = await self._at_home(token), self._clock_ms()
         if everywhere and not caller.org_id:
-            await self._tell(await self._records.end_all(caller.user_id, now, self._forget_after(now)))
+            await self.tell(await self._records.end_all(caller.user_id, now, ends_forgotten_ms(now)))
             return
         going_on = await self._records.of(caller.user_id, now, org_id=caller.org_id) if everywhere else ()
         await self._end({caller.session_id, *(session.session_id for session in going_on)})
@@ -167,9 +178,9 @@ class Sessions:
             password_hash,
             keep=caller.session_id,
             now_ms=now,
-            forget_after_ms=self._forget_after(now),
+            forget_after_ms=ends_forgotten_ms(now),
         )
-        await self._tell(rows)
+        await self.tell(rows)
 
     def caller(self, token: str | None) -> Caller:
         """Who asks about their own account. Raises Unauthenticated, for another region's token too."""
@@ -219,17 +230,7 @@ class Sessions:
     async def _end(self, session_ids: Sequence[str] | set[str]) -> None:
         if session_ids:
             now = self._clock_ms()
-            await self._tell(await self._records.end(list(session_ids), now, self._forget_after(now)))
-
-    async def _tell(self, rows: Sequence[Row]) -> None:
-        """This region refuses at once, the registry away or not; the others as soon as it passes it on."""
-        if rows:
-            await self._directory.put_own_rows([self._signer.sign(row) for row in rows])
-            self._publisher.wake()
-
-    def _forget_after(self, now_ms: int) -> int:
-        """Not after this region's own lifetime: others issue single sign-ons, and it may have been longer."""
-        return now_ms + int((LONGEST_LIFETIME + MARGIN).total_seconds() * 1000)
+            await self.tell(await self._records.end(list(session_ids), now, ends_forgotten_ms(now)))
 
     async def _tokens(self, session: SessionRecord) -> Tokens:
         claims = {"sub": session.user_id, "sid": session.session_id}

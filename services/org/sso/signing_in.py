@@ -40,8 +40,8 @@ PATIENCE_S: Final = 8.0
 """For all that the provider is asked at the end: less than a shim waits."""
 SCOPE: Final = "openid email"
 LONGEST_CODE, LONGEST_RETURN, LONGEST_EMAIL = 4096, 2048, 254
-BeginSession = Callable[[str, str, str], Awaitable[str]]
-"""User, organisation and home region → the token of a session."""
+BeginSession = Callable[[str, str, str], Awaitable[str | None]]
+"""User, organisation and home region → the token of a session; None for who is no member any more."""
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+").fullmatch
 
@@ -202,12 +202,12 @@ class SigningIn:
 
     async def _signed_in(self, org_id: str, user_id: str, email: str, return_to: str) -> SignedIn:
         member = await self._records.membership(org_id, user_id)
-        if member is None:
+        home = await self._records.home(org_id, user_id)
+        token = None if member is None else await self._begin_session(user_id, org_id, home or "")
+        if member is None or token is None:
             raise Forbidden(
                 detail="you are no member of this organisation any more, one of its Admins can invite you"
             )
-        home = await self._records.home(org_id, user_id)
-        token = await self._begin_session(user_id, org_id, home or "")
         return SignedIn(token, member, email, return_to)
 
     async def _linking(self, token: str, org_id: str) -> str:

@@ -133,6 +133,23 @@ async def test_an_account_ends_the_sign_ins_that_are_linked_to_it_from_its_home(
         await until(lambda directory=directory: directory.account_ended_ms(home, person.user_id))
 
 
+async def test_who_is_removed_is_signed_out_of_the_organisation_in_every_region(
+    mesh: SsoMesh, lying: Lying
+) -> None:
+    await mesh.set(lying.issuer)
+    person = await member_of_us(mesh)
+    token = await linked(mesh, lying, person.token)
+    removed = await mesh.http(US).delete(
+        f"/api/v1/members/{person.user_id}?org_id={mesh.org_id}", headers=bearer(mesh.owner.token), timeout=30
+    )
+    assert removed.status_code == 200, removed.text
+    assert not good_in(mesh, EU, token), "at once"
+    await ended(mesh, token)
+    await mesh.cells.of[EU].restart(lose_directory=True)
+    await until(lambda: not good_in(mesh, EU, token))
+    assert (await mesh.http(US).get("/api/v1/auth/sessions", headers=bearer(person.token))).status_code == 200
+
+
 async def test_no_region_ends_the_sign_ins_of_another_regions_account(mesh: SsoMesh, lying: Lying) -> None:
     """us-east-1 says that eu-west-1's account has ended: nobody asks it."""
     await mesh.set(lying.issuer)
