@@ -125,7 +125,7 @@ async def test_a_projects_rows_are_sent_from_its_own_region_with_ids_and_no_e_ma
         listed = (await project.ask("GET", WEBHOOKS, params=project.scope)).json()["webhooks"]
         assert [each["url"] for each in listed] == [there.url]
         # While the receiver is there: an attempt that comes after it is counted, and received by nobody.
-        await until(lambda: sent(project).answered == len(there.received))
+        await until(lambda: sent(project).requests == sent(project).answered == len(there.received))
         edge = sent(project)
         assert (edge.caller_region, edge.rpc) == (US, "egress/audit-webhook")
         assert edge.requests == edge.rows == len(there.received)
