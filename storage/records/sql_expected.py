@@ -22,11 +22,9 @@ async def expected(connection: AsyncConnection, org_id: str, vouched: Vouched) -
         sso_identities.c.issuer == vouched.issuer,
         sso_identities.c.user_id == members.c.user_id,
     )
-    query = select(members.c.user_id, members.c.email).join_from(members, scim_users, named)
-    waiting = query.where(members.c.org_id == org_id, members.c.home_region == "", ~known)
-    email = normalise(vouched.email)
-    for row in await connection.execute(waiting):
-        if normalise(row.email) == email:
-            user_id: str = row.user_id
-            return user_id
-    return None
+    mailed = (members.c.org_id == org_id, members.c.email_key == normalise(vouched.email))
+    query = select(members.c.user_id).join_from(members, scim_users, named)
+    user_id: str | None = await connection.scalar(
+        query.where(*mailed, members.c.home_region == "", ~known).limit(1)
+    )
+    return user_id

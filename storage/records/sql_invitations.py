@@ -8,7 +8,6 @@ from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, NotFound
-from mesh.hints import normalise
 from sankofa.org.v1.org_pb2 import OrgRole, ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
 from storage.records.members import Admits, Invitation, Permits
@@ -39,9 +38,8 @@ async def add(
 ) -> None:
     """As MemberRecords.invite says; the organisation is locked."""
     org_id, email = invitation.org_id, invitation.email_key
-    emails = (await connection.scalars(select(members.c.email).where(members.c.org_id == org_id))).all()
-    # Compared as accounts are: members.email is as its owner wrote it.
-    if email in {normalise(each) for each in emails}:
+    mine = (members.c.org_id == org_id, members.c.email_key == email)
+    if await connection.scalar(select(members.c.user_id).where(*mine).limit(1)) is not None:
         raise Conflict(ErrorReason.ERROR_REASON_ALREADY_MEMBER)
     await require_projects(connection, org_id, set(invitation.projects))
     this = (invitations.c.org_id == org_id, invitations.c.email_key == email)
@@ -52,7 +50,8 @@ async def add(
         .where(invitations.c.org_id == org_id, invitations.c.expires_at > invitation.created_at_ms)
     )
     plan = (await connection.execute(select(orgs.c.plan).where(orgs.c.org_id == org_id))).scalar_one()
-    admits(plan, len(emails) + int(others or 0) + 1)
+    people = select(func.count()).select_from(members).where(members.c.org_id == org_id)
+    admits(plan, int(await connection.scalar(people) or 0) + int(others or 0) + 1)
     await connection.execute(insert(invitations).values(_values(invitation, secret_hash)))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.clock import wall_ms
 from mesh.errors import Conflict
+from mesh.hints import normalise
 from mesh.plans import require_members
 from mesh.tokens import ends_forgotten_ms
 from sankofa.org.v1.org_pb2 import OrgRole
@@ -28,6 +29,7 @@ async def insert_member(connection: AsyncConnection, org_id: str, role: OrgRole,
         "role": role,
         "home_region": joining.home_region,
         "email": joining.email,
+        "email_key": normalise(joining.email),
         "joined_at": joining.at_ms,
     }
     await connection.execute(insert(members).values(values))

@@ -55,8 +55,14 @@ class SqlOrgRecords(SqlOrgProjects):
             await insert_account(connection, account)
             await connection.execute(insert(orgs).values(_org_values(org)))
             who = {"user_id": account.user_id, "org_id": org.org_id}
-            owner = {"role": OrgRole.ORG_ROLE_OWNER, "home_region": region, "email": account.email}
-            await connection.execute(insert(members).values(**who, **owner, joined_at=org.created_at_ms))
+            owner = {
+                "role": OrgRole.ORG_ROLE_OWNER,
+                "home_region": region,
+                "email": account.email,
+                "email_key": account.email_key,
+                "joined_at": org.created_at_ms,
+            }
+            await connection.execute(insert(members).values(who | owner))
             await connection.execute(insert(account_orgs).values(who))
             await enqueue(connection, [hint_row(region, hint), org_row(region, org)])
             change.note("org.created", "org", org.org_id, after={"name": org.name, "plan": org.plan})

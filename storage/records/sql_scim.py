@@ -23,12 +23,12 @@ from storage.records.sql_access import refresh
 from storage.records.sql_members import changing
 from storage.records.sql_memberships import end_membership, insert_member, require_room
 from storage.records.sql_scim_tokens import end_token, put_token, token_of
-from storage.records.sql_scim_users import found_in, one_of, shown, with_groups
+from storage.records.sql_scim_users import found_in, one_of, require_free, shown, with_groups
 from storage.records.tables import members, orgs, scim_users
 
 NO_ROLE = OrgRole.ORG_ROLE_UNSPECIFIED
 MOST_USERS = 10_000
-"""Of one organisation whom its directory has named: names are compared with all others at each change."""
+"""Of one organisation whom its directory has named."""
 
 
 class SqlScimRecords:
@@ -61,18 +61,17 @@ class SqlScimRecords:
 
     async def users(self, org_id: str, page: ScimPage) -> tuple[list[ScimUser], int]:
         """As ScimRecords says."""
-        name = normalise(page.name)
         async with self._database.read() as connection:
-            which = await found_in(connection, org_id, user_id=page.id, external_id=page.external_id)
-            # Names are compared as a person reads them, which no database does.
-            found = [user for user in which if name in ("", normalise(user.fields.user_name))]
+            found = await found_in(
+                connection, org_id, user_id=page.id, external_id=page.external_id, name=page.name
+            )
             some = found[page.offset : page.offset + page.limit]
             return await with_groups(connection, org_id, some), len(found)
 
     async def create_user(self, org_id: str, user_id: str, fields: ScimFields, at_ms: int) -> ScimUser:
         """As ScimRecords says."""
         async with changing(self._database, org_id) as change:
-            _require_free(await found_in(change.connection, org_id), fields)
+            await require_free(change.connection, org_id, user_id, fields)
             if fields.active:
                 await _join(change.connection, org_id, user_id, fields, at_ms)
             await _write(change.connection, org_id, user_id, fields, at_ms, at_ms)
@@ -100,10 +99,7 @@ class SqlScimRecords:
             judges(before, fields)
             if fields.role == NO_ROLE:
                 fields = replace(fields, role=before.role if before.active else default_role)
-            others = [
-                other for other in await found_in(change.connection, org_id) if other.user_id != user_id
-            ]
-            _require_free(others, fields)
+            await require_free(change.connection, org_id, user_id, fields)
             await _write(change.connection, org_id, user_id, fields, found.created_at_ms, at_ms)
             ended = await self._change_membership(change.connection, org_id, found, fields, at_ms)
             _note(change, user_id, before, fields)
@@ -134,21 +130,11 @@ class SqlScimRecords:
         elif fields.active:
             values: dict[str, object] = {"role": fields.role}
             if not found.own_email:
-                values["email"] = fields.email
+                values |= {"email": fields.email, "email_key": normalise(fields.email)}
             this = (members.c.org_id == org_id, members.c.user_id == user_id)
             await connection.execute(update(members).where(*this).values(values))
             await refresh(connection, org_id)
         return []
-
-
-def _require_free(others: list[ScimUser], fields: ScimFields) -> None:
-    """Names are one in whatever case, and so are e-mails of members."""
-    name, email = normalise(fields.user_name), normalise(fields.email)
-    for other in others:
-        if normalise(other.fields.user_name) == name:
-            raise Conflict(ErrorReason.ERROR_REASON_ALREADY_MEMBER, detail="userName is another user's")
-        if fields.active and other.fields.active and normalise(other.fields.email) == email:
-            raise Conflict(ErrorReason.ERROR_REASON_ALREADY_MEMBER, detail="the e-mail is another member's")
 
 
 async def _require_room(connection: AsyncConnection, org_id: str) -> None:
@@ -176,8 +162,10 @@ async def _write(
         "org_id": org_id,
         "user_id": user_id,
         "user_name": fields.user_name,
+        "user_name_key": normalise(fields.user_name),
         "external_id": fields.external_id,
         "email": fields.email,
+        "email_key": normalise(fields.email),
         "created_at": created_at_ms,
         "changed_at": changed_at_ms,
     }

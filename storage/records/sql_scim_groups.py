@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, InvalidInput, NotFound
@@ -15,7 +15,7 @@ from storage.records.engine import Database
 from storage.records.scim import ScimGroup, ScimPage
 from storage.records.sql_access import refresh
 from storage.records.sql_members import changing
-from storage.records.sql_teams import delete_team, require_team_room
+from storage.records.sql_teams import delete_team, named, require_team_room
 from storage.records.tables import members, team_members, teams
 
 
@@ -27,20 +27,20 @@ class SqlScimGroupRecords:
 
     async def groups(self, org_id: str, page: ScimPage) -> tuple[list[ScimGroup], int]:
         """As ScimGroupRecords says."""
-        name = normalise(page.name)
-        query = select(teams).where(teams.c.org_id == org_id).order_by(teams.c.created_at, teams.c.team_id)
+        these = [teams.c.org_id == org_id]
         if page.id:
-            query = query.where(teams.c.team_id == page.id)
+            these.append(teams.c.team_id == page.id)
         if page.external_id:
-            query = query.where(teams.c.external_id == page.external_id)
+            these.append(teams.c.external_id == page.external_id)
+        if name := normalise(page.name):
+            these.append(teams.c.name_key == name)
+        some = select(teams).where(*these).order_by(teams.c.created_at, teams.c.team_id)
+        total = select(func.count()).select_from(teams).where(*these)
         async with self._database.read() as connection:
-            found = [
-                ScimGroup(row.team_id, row.name, row.external_id, row.created_at)
-                for row in await connection.execute(query)
-                if name in ("", normalise(row.name))
-            ]
-            some = found[page.offset : page.offset + page.limit]
-            return [await _with_members(connection, org_id, group) for group in some], len(found)
+            found = await connection.execute(some.offset(page.offset).limit(page.limit))
+            groups = [ScimGroup(row.team_id, row.name, row.external_id, row.created_at) for row in found]
+            shown = [await _with_members(connection, org_id, group) for group in groups]
+            return shown, (await connection.execute(total)).scalar_one()
 
     async def create_group(self, org_id: str, group: ScimGroup) -> ScimGroup:
         """As ScimGroupRecords says."""
@@ -49,11 +49,10 @@ class SqlScimGroupRecords:
             values = {
                 "team_id": group.team_id,
                 "org_id": org_id,
-                "name": group.name,
                 "external_id": group.external_id,
                 "created_at": group.created_at_ms,
             }
-            await change.connection.execute(insert(teams).values(values))
+            await change.connection.execute(insert(teams).values(values | named(group.name)))
             change.note("team.created", "team", group.team_id, after={"name": group.name})
             await _set_members(change, org_id, group, set())
             return await _group(change.connection, org_id, group.team_id)
@@ -68,7 +67,7 @@ class SqlScimGroupRecords:
             wanted = {"name": group.name, "external_id": group.external_id}
             if told != wanted:
                 this = update(teams).where(teams.c.team_id == group.team_id)
-                await change.connection.execute(this.values(wanted))
+                await change.connection.execute(this.values(wanted | named(group.name)))
                 action = "team.renamed" if before.name != group.name else "team.updated"
                 change.note(action, "team", group.team_id, before=told, after=wanted)
             changed = await _set_members(change, org_id, group, set(before.user_ids))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mesh.errors import NotFound
+from mesh.errors import Conflict, NotFound
 from mesh.hints import normalise
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -19,22 +19,25 @@ NO_ROLE = OrgRole.ORG_ROLE_UNSPECIFIED
 
 
 async def found_in(
-    connection: AsyncConnection, org_id: str, *, user_id: str = "", external_id: str = ""
+    connection: AsyncConnection, org_id: str, *, user_id: str = "", external_id: str = "", name: str = ""
 ) -> list[ScimUser]:
-    """Members, and whom a directory has named and who is none: of an id or a number, if given."""
+    """Members, and whom a directory has named and who is none: of an id, a number or a name, if given."""
     said = scim_users.c
     same = and_(said.org_id == members.c.org_id, said.user_id == members.c.user_id)
     columns = (said.user_name, said.external_id, said.email.label("said_email"), said.created_at)
     here = select(members, *columns, said.changed_at).outerjoin_from(members, scim_users, same)
     here = here.where(members.c.org_id == org_id)
-    gone = select(scim_users).where(said.org_id == org_id, ~exists().where(same))
+    # Who is none is not shown where a member has their name by now.
+    taken = _members_with(org_id, "user_name_key", said.user_name_key).exists()
+    gone = select(scim_users).where(said.org_id == org_id, ~exists().where(same), ~taken)
     if user_id:
         here, gone = here.where(members.c.user_id == user_id), gone.where(said.user_id == user_id)
     if external_id:
         here, gone = here.where(said.external_id == external_id), gone.where(said.external_id == external_id)
+    if key := normalise(name):
+        here = here.where(members.c.user_id.in_(_members_with(org_id, "user_name_key", key)))
+        gone = gone.where(said.user_name_key == key)
     active = [_active(row) for row in await connection.execute(here)]
-    rows = (await connection.execute(gone)).all()
-    taken = await _names(connection, org_id) if rows else set()
     inactive = [
         ScimUser(
             row.user_id,
@@ -42,19 +45,37 @@ async def found_in(
             row.created_at,
             row.changed_at,
         )
-        for row in rows
-        if normalise(row.user_name) not in taken
+        for row in await connection.execute(gone)
     ]
     return sorted([*active, *inactive], key=lambda user: (user.created_at_ms, user.user_id))
 
 
-async def _names(connection: AsyncConnection, org_id: str) -> set[str]:
-    """Of the members."""
-    said = scim_users.c
-    same = and_(said.org_id == members.c.org_id, said.user_id == members.c.user_id)
-    name = func.coalesce(said.user_name, members.c.email)
-    query = select(name).outerjoin_from(members, scim_users, same).where(members.c.org_id == org_id)
-    return {normalise(each) for each in await connection.scalars(query)}
+async def require_free(connection: AsyncConnection, org_id: str, user_id: str, fields: ScimFields) -> None:
+    """Names are one in whatever case, and so are e-mails of members. Raises Conflict(ALREADY_MEMBER)."""
+    said, name = scim_users.c, normalise(fields.user_name)
+    told = select(said.user_id).where(said.org_id == org_id, said.user_name_key == name)
+    for called in (told, _members_with(org_id, "user_name_key", name)):
+        if set(await connection.scalars(called)) - {user_id}:
+            raise Conflict(ErrorReason.ERROR_REASON_ALREADY_MEMBER, detail="userName is another user's")
+    mailed = _members_with(org_id, "email_key", normalise(fields.email))
+    if fields.active and set(await connection.scalars(mailed)) - {user_id}:
+        raise Conflict(ErrorReason.ERROR_REASON_ALREADY_MEMBER, detail="the e-mail is another member's")
+
+
+def _members_with(
+    org_id: str, column: Literal["user_name_key", "email_key"], key: str | ColumnElement[str]
+) -> CompoundSelect[str]:
+    """The user ids of members with a name or an e-mail: what the directory says, or else their own e-mail.
+
+    Each half has an index. `key` may be a column of `scim_users` in the query around.
+    """
+    member, said = members.alias("member"), scim_users.alias("said")
+    same = and_(said.c.org_id == member.c.org_id, said.c.user_id == member.c.user_id)
+    told = select(member.c.user_id).join_from(member, said, same)
+    told = told.where(said.c.org_id == org_id, said.c[column] == key)
+    untold = select(member.c.user_id).outerjoin_from(member, said, same)
+    untold = untold.where(member.c.org_id == org_id, member.c.email_key == key, said.c.user_id.is_(None))
+    return told.correlate(scim_users).union_all(untold.correlate(scim_users))
 
 
 def _active(row: Row[Any]) -> ScimUser:

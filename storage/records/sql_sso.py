@@ -242,8 +242,8 @@ async def _is_member(connection: AsyncConnection, org_id: str, user_id: str) -> 
 
 async def _email_is_a_members(connection: AsyncConnection, org_id: str, email_key: str) -> bool:
     """Whether a member has it, in whatever spelling and whatever region their account is."""
-    emails = await connection.scalars(select(members.c.email).where(members.c.org_id == org_id))
-    return any(normalise(email) == email_key for email in emails)
+    this = (members.c.org_id == org_id, members.c.email_key == email_key)
+    return await connection.scalar(select(members.c.user_id).where(*this).limit(1)) is not None
 
 
 def _sign_in_values(sign_in: SignIn) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.errors import Conflict, NotFound
+from mesh.hints import normalise
 from mesh.permissions import project_role_name
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -39,15 +40,16 @@ class SqlTeamRecords:
         """As TeamRecords says."""
         async with changing(self._database, org_id) as change:
             await require_team_room(change.connection, org_id)
-            values = {"team_id": team.team_id, "name": team.name, "created_at": team.created_at_ms}
-            await change.connection.execute(insert(teams).values(org_id=org_id, **values))
+            values = {"team_id": team.team_id, "org_id": org_id, "created_at": team.created_at_ms}
+            await change.connection.execute(insert(teams).values(values | named(team.name)))
             change.note("team.created", "team", team.team_id, after={"name": team.name})
 
     async def rename(self, org_id: str, team_id: str, name: str) -> Team:
         """As TeamRecords says."""
         async with changing(self._database, org_id) as change:
             before = await _team(change.connection, org_id, team_id)
-            await change.connection.execute(update(teams).where(teams.c.team_id == team_id).values(name=name))
+            this = update(teams).where(teams.c.team_id == team_id)
+            await change.connection.execute(this.values(named(name)))
             change.note("team.renamed", "team", team_id, before={"name": before.name}, after={"name": name})
             return await _team(change.connection, org_id, team_id)
 
@@ -98,6 +100,11 @@ class SqlTeamRecords:
                 after={"project_id": project_id, "role": project_role_name(role)},
             )
             return await _team(change.connection, org_id, team_id)
+
+
+def named(name: str) -> dict[str, str]:
+    """The columns that a team's name takes."""
+    return {"name": name, "name_key": normalise(name)}
 
 
 async def require_team_room(connection: AsyncConnection, org_id: str) -> None:

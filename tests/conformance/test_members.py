@@ -23,6 +23,7 @@ from storage.records.engine import Database
 from storage.records.members import Invitation, Joining, Team
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
+from storage.records.scim import ScimPage
 from storage.records.sessions import SessionRecord
 from tests.support.nodes import EU, US
 
@@ -394,6 +395,9 @@ async def test_members_of_before_have_the_emails_of_their_accounts(
     members = [(member.email, member.joined_at_ms) for member in await records.members.members("org_1")]
     assert members == [("Ada@example.org", 7), ("", 7)]
     assert await records.orgs.pointers("usr_ada") == ["org_1"]
+    assert [
+        user.user_id for user in (await records.scim.users("org_1", ScimPage(name="ADA@example.org")))[0]
+    ] == ["usr_ada"]
     with pytest.raises(SankofaError) as caught:
         await records.members.set_role("org_1", "usr_far", ADMIN, "usr_ada", anybody)
     assert reason(caught) == "ORG_MOVING"

@@ -286,8 +286,8 @@ async def test_a_region_gives_away_its_own_organisations_only(ends: Ends) -> Non
     """One that lies about its rows: a role in an organisation of the new region's own."""
     await filled(ends.new, "3", "kim")
     tables = await ends.copy()
-    columns = ["email", "home_region", "joined_at", "org_id", "role", "user_id"]
-    row = ["ada@example.org", EU, 1, "org_3", OrgRole.ORG_ROLE_OWNER, "usr_ada"]
+    columns = ["email", "email_key", "home_region", "joined_at", "org_id", "role", "user_id"]
+    row = ["ada@example.org", "ada@example.org", EU, 1, "org_3", OrgRole.ORG_ROLE_OWNER, "usr_ada"]
     smuggled = Body("members", columns, [row])
     arrival = await ends.new.moves.arrivals.find("op_1")
     assert arrival is not None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from mesh.errors import Conflict, InvalidInput, NotFound
 from sankofa.org.v1.org_pb2 import OrgRole
 from sankofa.registry.v1.registry_pb2 import Row
-from storage.records import sql_scim, sql_teams
+from storage.records import engine, sql_scim, sql_teams
+from storage.records.engine import Database
 from storage.records.members import Team
 from storage.records.orgs import Account, OrgProject, OrgRecord
 from storage.records.records import Records
@@ -19,7 +22,7 @@ from storage.records.scim import ScimFields, ScimGroup, ScimPage, ScimToken, Sci
 from storage.records.sessions import SessionRecord
 from storage.records.sso import SsoSettings, Vouched
 from storage.records.tables import org_audit
-from tests.support.nodes import US
+from tests.support.nodes import EU, US
 
 pytestmark = [pytest.mark.disk, pytest.mark.network]
 
@@ -140,6 +143,74 @@ async def test_a_name_and_an_email_are_one_persons_in_whatever_case(kept: Record
         found, total = await kept.scim.users(ORG, page)
         assert total == 1 and found[0].user_id == "usr_1"
     assert (await kept.scim.users(ORG, ScimPage(external_id="00U1")))[1] == 0
+
+
+async def test_a_name_is_found_in_whatever_spelling_as_it_is_by_now(kept: Records) -> None:
+    """Of who was named, of who was not and has their e-mail, of who is none, and of a team."""
+    made = await kept.scim.create_user(ORG, "usr_1", replace(GRACE, user_name="Straße"), 5)
+    wrong = await kept.scim.create_user(
+        ORG, "usr_2", ScimFields("zoe", "", "zoe@example.org", MEMBER, True), 6
+    )
+    kept_out = await replaced(kept, wrong, replace(wrong.fields, active=False))
+
+    async def found(name: str) -> list[str]:
+        users, total = await kept.scim.users(ORG, ScimPage(name=name))
+        assert total == len(users)
+        return [user.user_id for user in users]
+
+    assert await found("STRASSE") == ["usr_1"]
+    assert await found("\uff21DA@example.org") == [OWNER], "full width"
+    assert await found("Zoe ") == ["usr_2"] and await found("grace@example.org") == []
+    renamed = await replaced(kept, made, replace(made.fields, user_name="Élan"))
+    assert await found("straße") == [] and await found("E\u0301LAN") == ["usr_1"]
+    with pytest.raises(Conflict, match="userName"):
+        await replaced(kept, renamed, replace(renamed.fields, user_name="ZOE"))
+    owner = (await kept.scim.users(ORG, ScimPage(id=OWNER)))[0][0]
+    with pytest.raises(Conflict, match="another member"):
+        await replaced(kept, renamed, replace(renamed.fields, email="ADA@example.org"))
+    await replaced(kept, owner, replace(owner.fields, user_name="ada", email="a@example.org"))
+    assert await found("ada@example.org") == [] and await found("ADA") == [OWNER]
+    # By now that e-mail is nobody's word but the account's: the directory may give it to who has it there.
+    await replaced(kept, kept_out, replace(wrong.fields, email="ada@example.org"))
+    group = await kept.scim_groups.create_group(ORG, ScimGroup("team_1", "Größe", "", 6))
+    await kept.teams.create(ORG, Team("team_2", "Other", 7))
+    assert await kept.scim_groups.groups(ORG, ScimPage(name="GRÖSSE")) == ([group], 1)
+    await kept.teams.rename(ORG, "team_2", "größe")
+    assert (await kept.scim_groups.groups(ORG, ScimPage(name="grösse", limit=1)))[1] == 2
+    await kept.scim_groups.replace_group(ORG, replace(group, name="Width"), version=group.version)
+    assert (await kept.scim_groups.groups(ORG, ScimPage(name="width")))[1] == 1
+    assert (await kept.scim_groups.groups(ORG, ScimPage(name="grösse")))[1] == 1
+
+
+async def test_names_of_before_are_found_after_an_upgrade(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier"
+    shutil.copytree(Path(engine.__file__).parent / "schema", earlier)
+    for path in (earlier / "versions").glob("v*.py"):
+        if path.name >= "v0021":
+            path.unlink()
+    with monkeypatch.context() as then:
+        then.setattr(engine, "_SCHEMA", earlier)
+        database = await Database.open(empty_url, region=EU)
+    async with database.write() as connection:
+        for statement in (
+            "INSERT INTO orgs VALUES ('org_1', 'Shop', 'enterprise', 1, 7)",
+            "INSERT INTO members VALUES ('org_1', 'usr_owner', 3, 'eu-west-1', 'Ada@example.org', 1), "
+            "('org_1', 'usr_1', 1, '', 'g@example.org', 2)",
+            "INSERT INTO scim_users VALUES ('org_1', 'usr_1', 'Straße', '', 'G@example.org', 2, 2)",
+            "INSERT INTO teams VALUES ('team_1', 'org_1', 'Größe', 3, '')",
+        ):
+            await connection.execute(text(statement))
+    await database.close()
+    records = await Records.open(empty_url, region=EU)
+    for name, user_id in (("STRASSE", "usr_1"), ("ADA@EXAMPLE.ORG", OWNER)):
+        [user], _ = await records.scim.users(ORG, ScimPage(name=name))
+        assert user.user_id == user_id
+    assert (await records.scim_groups.groups(ORG, ScimPage(name="grösse")))[1] == 1
+    with pytest.raises(Conflict, match="another member"):
+        await records.scim.create_user(ORG, "usr_2", replace(GRACE, email="g@example.org"), 6)
+    await records.close()
 
 
 async def test_what_was_changed_meanwhile_is_not_overwritten(kept: Records) -> None:

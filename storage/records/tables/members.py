@@ -33,9 +33,12 @@ teams = Table(
     Column("name", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("external_id", String, nullable=False, server_default=""),
+    Column("name_key", String, nullable=False, server_default=""),
     Index("teams_by_org", "org_id"),
 )
-"""`external_id` is the number of the organisation's own directory, where that manages the team."""
+"""`external_id` is the number of the organisation's own directory, where that manages the team; `name_key` is
+the name normalised.
+"""
 
 team_members = Table(
     "team_members",

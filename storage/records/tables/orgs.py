@@ -36,10 +36,12 @@ members = Table(
     Column("home_region", String, nullable=False),
     Column("email", String, nullable=False, server_default=""),
     Column("joined_at", BigInteger, nullable=False, server_default="0"),
+    Column("email_key", String, nullable=False, server_default=""),
     Index("members_by_user", "user_id"),
+    Index("members_by_email", "org_id", "email_key"),
 )
 """`role` is an OrgRole; a member's account may be in another region, whose tokens vouch for them. `email` is
-the account's when they joined.
+the account's when they joined, `email_key` the same normalised.
 """
 
 org_projects = Table(

@@ -27,8 +27,12 @@ scim_users = Table(
     Column("email", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("user_name_key", String, nullable=False, server_default=""),
+    Column("email_key", String, nullable=False, server_default=""),
     Index("scim_users_by_external_id", "org_id", "external_id"),
+    Index("scim_users_by_name", "org_id", "user_name_key"),
+    Index("scim_users_by_email", "org_id", "email_key"),
 )
 """Whom a directory has named. Active is who is in `members`: the row stays when a membership ends, so that
-the directory can give it back.
+the directory can give it back. `user_name_key` and `email_key` are normalised.
 """
