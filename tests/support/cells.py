@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from argon2 import PasswordHasher
+
 from mesh.clock import wall_ms
 from mesh.egress import Egress, EgressConfig
 from mesh.errors import SankofaError, Unavailable
@@ -36,6 +38,7 @@ from services.ingest import projects
 from services.ingest.config import IngestConfig
 from services.ingest.projects.outgoing import Ways
 from services.org.config import OrgConfig
+from services.org.passwords import Passwords
 from services.org.transfer.words import nothing
 from services.query.config import QueryConfig
 from services.region_registry.config import CatalogueRegion, RegistryConfig
@@ -55,6 +58,8 @@ DEADLINE_S = 15.0
 SECRET = b"k" * 32
 HINTS = LoginHints(SECRET)
 PASSWORD = "correct horse"
+PASSWORDS = Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+"""A hash takes 0.2 s of CPU with the library's parameters, which the meshes of tests/e2e have."""
 
 
 async def until(
@@ -206,6 +211,7 @@ class RunningCell:
             keys=self.records.keys,
             second_factors=self.records.second_factors,
             hints=HINTS,
+            passwords=PASSWORDS,
             reached=self.reached,
             **shared,
         )
