@@ -92,7 +92,7 @@ class RunningRegistry:
             store_url=url,
             catalogue=self.catalogue,
             default_region=self.catalogue[0].id,
-            poll_ms=20,
+            poll_ms=200,
             **self.limits,
         )
         node = make_node(self.pki, region=GLOBAL, role="registry").node
