@@ -17,6 +17,7 @@ from mesh.tokens import USER, verify
 from sankofa.org.v1 import keys_pb2 as pb
 from sankofa.org.v1 import org_pb2 as org
 from sankofa.org.v1.keys_pb2_grpc import TokenKeyServiceStub
+from sankofa.org.v1.session_pb2 import SignOutRequest
 from services.org.config import OrgConfig
 from storage.records.keys import KeyState
 from storage.records.tables import token_keys
@@ -106,6 +107,8 @@ async def test_people_log_in_and_are_let_in_everywhere_while_the_key_is_exchange
             request = org.ListProjectsRequest(org_id=owner.org_id)
             await cells.of[EU].orgs().ListProjects(request, metadata=bearer(token))
             kids.append(kid_of(token))
+            # An account has a hundred sessions, and a further one ends the oldest.
+            await cells.of[EU].sessions().SignOut(SignOutRequest(region=EU), metadata=bearer(token))
 
     people = asyncio.create_task(traffic())
     await until(lambda: kids)
