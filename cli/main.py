@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from cli.accounts import accounts
 from cli.audit_log import audit_log
 from cli.bench import bench
 from cli.dead_letters import dead_letters
@@ -184,6 +185,7 @@ def permissions(as_json: bool) -> None:
     print_permissions(as_json=as_json)
 
 
+main.add_command(accounts)
 main.add_command(audit_log)
 main.add_command(bench)
 main.add_command(dead_letters)

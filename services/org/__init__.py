@@ -121,6 +121,7 @@ async def build(
         idle=config.session_idle,
     )
     proving, second_factor = build_second_factor(
+        region=node.region,
         records=second_factors,
         accounts=records,
         sessions=sessions,

@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 
+from cli.meshfile import NAME, MeshFile, RegionProcesses, write_private
+from cli.second_factors import Place, run_remove
+from mesh.errors import CrossingRefused
+from mesh.regions import GLOBAL
 from sankofa.org.v1 import transfer_pb2
-from sankofa.org.v1.second_factor_pb2 import GetSecondFactorRequest
+from sankofa.org.v1.second_factor_pb2 import GetSecondFactorRequest, RemoveSecondFactorRequest
 from sankofa.org.v1.second_factor_pb2_grpc import SecondFactorServiceStub
 from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from services.org.config import OrgConfig
 from services.org.second_factor.codes import RECOVERY_CODES
 from services.org.throttle import OF_AN_ACCOUNT
 from tests.support.authenticator import App
-from tests.support.cells import HINTS, PASSWORD, Cells, Owner, bearer, reason_of, until
-from tests.support.nodes import EU, US
+from tests.support.cells import HINTS, PASSWORD, SECRET, Cells, Owner, bearer, reason_of, until
+from tests.support.nodes import EU, US, make_node
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.shim import Running, start_shim
 
@@ -219,3 +226,70 @@ async def test_only_the_home_is_asked_and_only_by_its_own_tokens(mesh: Mesh) -> 
     asked = stub.GetSecondFactor(GetSecondFactorRequest(region=US), metadata=mesh.ada.metadata)
     assert await reason_of(asked) == "INVALID_TOKEN"
     assert (await mesh.ask(US, PATH, token="no")).status_code == 401
+
+
+def tool_in(mesh: Mesh, pki: Path, folder: Path) -> Place:
+    """Where an operator's tool finds this mesh, as one that runs on a data directory."""
+    shutil.copytree(pki, folder / "pki")
+    (folder / "pki" / "hint.key").write_bytes(SECRET)
+    regions = {
+        region: RegionProcesses("", "", f"127.0.0.1:{cell.port}", str(folder / region))
+        for region, cell in mesh.cells.of.items()
+    }
+    registry = f"127.0.0.1:{mesh.cells.registry.port}"
+    write_private(folder / NAME, MeshFile("", registry, str(folder), {"up": os.getpid()}, regions))
+    return Place(folder, "", "", None)
+
+
+async def test_an_operator_lets_in_who_has_lost_second_factor_and_recovery_codes(
+    mesh: Mesh,
+    pki: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "tool"
+    folder.mkdir()
+    place = tool_in(mesh, pki, folder)
+    assert await run_remove(place, EMAIL) == 0
+    assert "has no second factor: nothing was done" in capsys.readouterr().out
+    _, codes = await mesh.enrolled(US)
+    assert "second_factor_required" in (await mesh.log_in(US)).json()["error"]
+    assert await run_remove(place, EMAIL.upper()) == 0
+    said = capsys.readouterr().out
+    assert f"{mesh.ada.user_id} in {EU} has no second factor and no recovery codes any more" in said
+    assert "1 sessions ended" in said
+    assert (await mesh.ask(EU, PATH)).status_code == 401
+    cell = mesh.cells.of[US]
+    await until(lambda: cell.directory.account_ended_ms(EU, mesh.ada.user_id))
+    signed = await mesh.log_in(US)
+    assert signed.status_code == 200, signed.text
+    told = (await mesh.ask(US, PATH, token=signed.json()["token"])).json()["second_factor"]
+    assert not told["enabled"] and not told["recovery_codes_left"]
+    assert f"took away the second factor of {mesh.ada.user_id}: 1 sessions ended" in caplog.text
+    assert EMAIL not in caplog.text.lower() and EMAIL not in said.lower()
+    assert not [code for code in codes if code in caplog.text]
+    deployed = Place(folder, EU, f"127.0.0.1:{mesh.cells.of[EU].port}", folder / "pki")
+    assert await run_remove(deployed, EMAIL) == 0
+    assert "nothing was done" in capsys.readouterr().out
+    for wrong, why in (
+        (place, "no region of this mesh has an account"),
+        (deployed, "no account of this region"),
+        (replace(place, region=US), "no account of this region"),
+        (replace(deployed, pki_dir=None), "needs --region and --pki-dir"),
+    ):
+        with pytest.raises(click.ClickException, match=why):
+            await run_remove(wrong, EMAIL if wrong.region == US else "nobody@example.org")
+
+
+async def test_nobody_but_the_regions_own_operator_takes_a_second_factor_away(mesh: Mesh, pki: Path) -> None:
+    await mesh.enrolled(EU)
+    cell = mesh.cells.of[EU]
+    request = RemoveSecondFactorRequest(region=EU, email=EMAIL)
+    for region, role in ((EU, "rest"), (EU, "cell"), (US, "operator"), (GLOBAL, "operator"), (US, "rest")):
+        channel = make_node(pki, region=region, role=role).node.channel(EU, f"127.0.0.1:{cell.port}")
+        with pytest.raises(CrossingRefused):
+            await SecondFactorServiceStub(channel).RemoveSecondFactor(request, metadata=mesh.ada.metadata)
+        await channel.close()
+    assert "second_factor_required" in (await mesh.log_in(US)).json()["error"]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from mesh.access import require_operator
 from mesh.context import current
+from mesh.errors import CrossingRefused
 from sankofa.org.v1 import second_factor_pb2 as pb
 from sankofa.org.v1.second_factor_pb2_grpc import SecondFactorServiceServicer
+from sankofa.residency.v1.error_pb2 import ErrorReason
 from services.org.second_factor.core import SecondFactors
+from services.org.second_factor.removing import Removing
 
 
 class SecondFactorServicer(SecondFactorServiceServicer):
     """Handlers of one region."""
 
-    def __init__(self, *, factors: SecondFactors) -> None:
+    def __init__(self, *, region: str, factors: SecondFactors, removing: Removing) -> None:
+        self._region = region
         self._factors = factors
+        self._removing = removing
 
     async def GetSecondFactor(
         self, request: pb.GetSecondFactorRequest, context: object
@@ -53,3 +59,15 @@ class SecondFactorServicer(SecondFactorServiceServicer):
         """None any more."""
         await self._factors.disable(current().token, request.password, request.code)
         return pb.DisableSecondFactorResponse()
+
+    async def RemoveSecondFactor(
+        self, request: pb.RemoveSecondFactorRequest, context: object
+    ) -> pb.RemoveSecondFactorResponse:
+        """For an operator of this very region: those of others, or of none, are strangers to its people."""
+        require_operator()
+        if current().caller.region != self._region:
+            raise CrossingRefused(ErrorReason.ERROR_REASON_ROLE_FORBIDDEN)
+        done = await self._removing.remove(request.email)
+        return pb.RemoveSecondFactorResponse(
+            user_id=done.user_id, removed=done.removed, ended_sessions=done.ended_sessions
+        )

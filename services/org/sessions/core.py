@@ -151,12 +151,21 @@ class Sessions:
 
         Raises CrossingRefused(ACCOUNT_MOVED) for every one of an account that has left since.
         """
-        caller, now = await self._at_home(token), self._clock_ms()
+        caller = await self._at_home(token)
         if everywhere and not caller.org_id:
-            await self.tell(await self._records.end_all(caller.user_id, now, ends_forgotten_ms(now)))
+            await self.end_all(caller.user_id)
             return
-        going_on = await self._records.of(caller.user_id, now, org_id=caller.org_id) if everywhere else ()
+        going_on: Sequence[SessionRecord] = ()
+        if everywhere:
+            going_on = await self._records.of(caller.user_id, self._clock_ms(), org_id=caller.org_id)
         await self._end({caller.session_id, *(session.session_id for session in going_on)})
+
+    async def end_all(self, user_id: str) -> int:
+        """Ends those of an account, with its single sign-ons; how many were here. Raises CrossingRefused."""
+        now = self._clock_ms()
+        ended = await self._records.end_all(user_id, now, ends_forgotten_ms(now))
+        await self.tell(ended)
+        return sum(row.session_end.session_id != user_id for row in ended)
 
     async def list(self, token: str | None) -> tuple[Caller, Sequence[SessionRecord]]:
         """The caller, and the account's sessions that are going on; or those of its single sign-on."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/org/v1/second_factor.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"2\n\x16GetSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\"c\n\x17GetSecondFactorResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x1a\n\x12\x65nabled_at_unix_ms\x18\x02 \x01(\x03\x12\x1b\n\x13recovery_codes_left\x18\x03 \x01(\r\"L\n\x18\x42\x65ginSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"D\n\x19\x42\x65ginSecondFactorResponse\x12\x14\n\x06secret\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x11\n\x03uri\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x03\"J\n\x1a\x43onfirmSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x12\n\x04\x63ode\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\";\n\x1b\x43onfirmSecondFactorResponse\x12\x1c\n\x0erecovery_codes\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x02\"a\n\x19RenewRecoveryCodesRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x12\n\x04\x63ode\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\":\n\x1aRenewRecoveryCodesResponse\x12\x1c\n\x0erecovery_codes\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x02\"b\n\x1a\x44isableSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x12\n\x04\x63ode\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"\x1d\n\x1b\x44isableSecondFactorResponse2\xce\x04\n\x13SecondFactorService\x12h\n\x0fGetSecondFactor\x12&.sankofa.org.v1.GetSecondFactorRequest\x1a\'.sankofa.org.v1.GetSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12n\n\x11\x42\x65ginSecondFactor\x12(.sankofa.org.v1.BeginSecondFactorRequest\x1a).sankofa.org.v1.BeginSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12t\n\x13\x43onfirmSecondFactor\x12*.sankofa.org.v1.ConfirmSecondFactorRequest\x1a+.sankofa.org.v1.ConfirmSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12q\n\x12RenewRecoveryCodes\x12).sankofa.org.v1.RenewRecoveryCodesRequest\x1a*.sankofa.org.v1.RenewRecoveryCodesResponse\"\x04\xa8\xbb\x18\x02\x12t\n\x13\x44isableSecondFactor\x12*.sankofa.org.v1.DisableSecondFactorRequest\x1a+.sankofa.org.v1.DisableSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sankofa/org/v1/second_factor.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"2\n\x16GetSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\"c\n\x17GetSecondFactorResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x1a\n\x12\x65nabled_at_unix_ms\x18\x02 \x01(\x03\x12\x1b\n\x13recovery_codes_left\x18\x03 \x01(\r\"L\n\x18\x42\x65ginSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\"D\n\x19\x42\x65ginSecondFactorResponse\x12\x14\n\x06secret\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x11\n\x03uri\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x03\"J\n\x1a\x43onfirmSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x12\n\x04\x63ode\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\";\n\x1b\x43onfirmSecondFactorResponse\x12\x1c\n\x0erecovery_codes\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x02\"a\n\x19RenewRecoveryCodesRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x12\n\x04\x63ode\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\":\n\x1aRenewRecoveryCodesResponse\x12\x1c\n\x0erecovery_codes\x18\x01 \x03(\tB\x04\xb0\xbb\x18\x02\"b\n\x1a\x44isableSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x16\n\x08password\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x02\x12\x12\n\x04\x63ode\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x02\"\x1d\n\x1b\x44isableSecondFactorResponse\"J\n\x19RemoveSecondFactorRequest\x12\x18\n\x06region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x03\"\\\n\x1aRemoveSecondFactorResponse\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0f\n\x07removed\x18\x02 \x01(\x08\x12\x16\n\x0e\x65nded_sessions\x18\x03 \x01(\r2\xc1\x05\n\x13SecondFactorService\x12h\n\x0fGetSecondFactor\x12&.sankofa.org.v1.GetSecondFactorRequest\x1a\'.sankofa.org.v1.GetSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12n\n\x11\x42\x65ginSecondFactor\x12(.sankofa.org.v1.BeginSecondFactorRequest\x1a).sankofa.org.v1.BeginSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12t\n\x13\x43onfirmSecondFactor\x12*.sankofa.org.v1.ConfirmSecondFactorRequest\x1a+.sankofa.org.v1.ConfirmSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12q\n\x12RenewRecoveryCodes\x12).sankofa.org.v1.RenewRecoveryCodesRequest\x1a*.sankofa.org.v1.RenewRecoveryCodesResponse\"\x04\xa8\xbb\x18\x02\x12t\n\x13\x44isableSecondFactor\x12*.sankofa.org.v1.DisableSecondFactorRequest\x1a+.sankofa.org.v1.DisableSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x12q\n\x12RemoveSecondFactor\x12).sankofa.org.v1.RemoveSecondFactorRequest\x1a*.sankofa.org.v1.RemoveSecondFactorResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,6 +62,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISABLESECONDFACTORREQUEST'].fields_by_name['password']._serialized_options = b'\260\273\030\002'
   _globals['_DISABLESECONDFACTORREQUEST'].fields_by_name['code']._loaded_options = None
   _globals['_DISABLESECONDFACTORREQUEST'].fields_by_name['code']._serialized_options = b'\260\273\030\002'
+  _globals['_REMOVESECONDFACTORREQUEST'].fields_by_name['region']._loaded_options = None
+  _globals['_REMOVESECONDFACTORREQUEST'].fields_by_name['region']._serialized_options = b'\260\273\030\001\270\273\030\004'
+  _globals['_REMOVESECONDFACTORREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_REMOVESECONDFACTORREQUEST'].fields_by_name['email']._serialized_options = b'\260\273\030\003'
+  _globals['_REMOVESECONDFACTORRESPONSE'].fields_by_name['user_id']._loaded_options = None
+  _globals['_REMOVESECONDFACTORRESPONSE'].fields_by_name['user_id']._serialized_options = b'\260\273\030\001'
   _globals['_SECONDFACTORSERVICE'].methods_by_name['GetSecondFactor']._loaded_options = None
   _globals['_SECONDFACTORSERVICE'].methods_by_name['GetSecondFactor']._serialized_options = b'\250\273\030\002'
   _globals['_SECONDFACTORSERVICE'].methods_by_name['BeginSecondFactor']._loaded_options = None
@@ -72,6 +78,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SECONDFACTORSERVICE'].methods_by_name['RenewRecoveryCodes']._serialized_options = b'\250\273\030\002'
   _globals['_SECONDFACTORSERVICE'].methods_by_name['DisableSecondFactor']._loaded_options = None
   _globals['_SECONDFACTORSERVICE'].methods_by_name['DisableSecondFactor']._serialized_options = b'\250\273\030\002'
+  _globals['_SECONDFACTORSERVICE'].methods_by_name['RemoveSecondFactor']._loaded_options = None
+  _globals['_SECONDFACTORSERVICE'].methods_by_name['RemoveSecondFactor']._serialized_options = b'\250\273\030\002'
   _globals['_GETSECONDFACTORREQUEST']._serialized_start=90
   _globals['_GETSECONDFACTORREQUEST']._serialized_end=140
   _globals['_GETSECONDFACTORRESPONSE']._serialized_start=142
@@ -92,6 +100,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISABLESECONDFACTORREQUEST']._serialized_end=785
   _globals['_DISABLESECONDFACTORRESPONSE']._serialized_start=787
   _globals['_DISABLESECONDFACTORRESPONSE']._serialized_end=816
-  _globals['_SECONDFACTORSERVICE']._serialized_start=819
-  _globals['_SECONDFACTORSERVICE']._serialized_end=1409
+  _globals['_REMOVESECONDFACTORREQUEST']._serialized_start=818
+  _globals['_REMOVESECONDFACTORREQUEST']._serialized_end=892
+  _globals['_REMOVESECONDFACTORRESPONSE']._serialized_start=894
+  _globals['_REMOVESECONDFACTORRESPONSE']._serialized_end=986
+  _globals['_SECONDFACTORSERVICE']._serialized_start=989
+  _globals['_SECONDFACTORSERVICE']._serialized_end=1694
 # @@protoc_insertion_point(module_scope)

@@ -82,3 +82,21 @@ class DisableSecondFactorRequest(_message.Message):
 class DisableSecondFactorResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RemoveSecondFactorRequest(_message.Message):
+    __slots__ = ("region", "email")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    email: str
+    def __init__(self, region: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+
+class RemoveSecondFactorResponse(_message.Message):
+    __slots__ = ("user_id", "removed", "ended_sessions")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    removed: bool
+    ended_sessions: int
+    def __init__(self, user_id: _Optional[str] = ..., removed: _Optional[bool] = ..., ended_sessions: _Optional[int] = ...) -> None: ...

@@ -60,6 +60,11 @@ class SecondFactorServiceStub:
                 request_serializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorRequest.SerializeToString,
                 response_deserializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorResponse.FromString,
                 _registered_method=True)
+        self.RemoveSecondFactor = channel.unary_unary(
+                '/sankofa.org.v1.SecondFactorService/RemoveSecondFactor',
+                request_serializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorRequest.SerializeToString,
+                response_deserializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorResponse.FromString,
+                _registered_method=True)
 
 
 class SecondFactorServiceServicer:
@@ -101,6 +106,13 @@ class SecondFactorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveSecondFactor(self, request, context):
+        """Takes it from an account whose owner has lost it and the recovery codes, and ends the account's sessions. For who holds an operator's certificate of the home region; they show no token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SecondFactorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +140,11 @@ def add_SecondFactorServiceServicer_to_server(servicer, server):
                     servicer.DisableSecondFactor,
                     request_deserializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorRequest.FromString,
                     response_serializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorResponse.SerializeToString,
+            ),
+            'RemoveSecondFactor': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSecondFactor,
+                    request_deserializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorRequest.FromString,
+                    response_serializer=sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +283,33 @@ class SecondFactorService:
             '/sankofa.org.v1.SecondFactorService/DisableSecondFactor',
             sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorRequest.SerializeToString,
             sankofa_dot_org_dot_v1_dot_second__factor__pb2.DisableSecondFactorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSecondFactor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sankofa.org.v1.SecondFactorService/RemoveSecondFactor',
+            sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorRequest.SerializeToString,
+            sankofa_dot_org_dot_v1_dot_second__factor__pb2.RemoveSecondFactorResponse.FromString,
             options,
             channel_credentials,
             insecure,
