@@ -1,4 +1,4 @@
-"""Makes the files of ordered exports, and deletes them a day later.
+"""Makes the files of ordered exports, and deletes them a day later; a month after that, the order too.
 
 An order is in the records until its file is on disk: killed in between, it is made again from the start.
 """
@@ -19,6 +19,8 @@ from mesh.numbered import R
 log = logging.getLogger(__name__)
 
 KEPT: Final = timedelta(days=1)
+LISTED: Final = timedelta(days=30)
+"""How much longer an export is listed than its file is kept."""
 ROWS_A_PAGE: Final = 500
 
 
@@ -80,12 +82,17 @@ class Exporter(Generic[R]):
     async def forget(self) -> int:
         """Deletes what is over, and each file that has no export here any more: its log may have moved.
 
-        Waits for the file that is being made. How many are there afterwards: none. Raises Unavailable.
+        An export whose file is not here has expired, too: it was made where its log was before. Waits for the
+        file that is being made. How many are there afterwards: none. Raises Unavailable.
         """
         async with self._at_work:
-            await self._records.expire(self._clock_ms() - int(KEPT.total_seconds() * 1000))
-            await self._files.delete(await self._leftovers())
-            return len(await self._leftovers())
+            kept_since_ms = self._clock_ms() - KEPT // timedelta(milliseconds=1)
+            await self._records.expire(kept_since_ms)
+            await self._records.forget(kept_since_ms - LISTED // timedelta(milliseconds=1))
+            ready, there = await self._records.with_files(), await self._files.names()
+            await self._files.delete(name for name in there if name not in ready)
+            await self._records.lose(ready.difference(there))
+            return len(set(await self._files.names()) - ready)
 
     async def _try(self, export: Export) -> None:
         """One that can't be made now keeps none of the others waiting."""
@@ -107,8 +114,3 @@ class Exporter(Generic[R]):
 
         size = await self._files.write(export.export_id, texts())
         await self._records.ready(export, rows=written, size=size, now_ms=self._clock_ms())
-
-    async def _leftovers(self) -> list[str]:
-        files = await self._files.names()
-        kept = await self._records.with_files() if files else set()
-        return [name for name in files if name not in kept]

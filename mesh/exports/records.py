@@ -65,6 +65,12 @@ class FileRecords(Protocol[R]):
     async def expire(self, ready_before_ms: int) -> None:
         """Exports that have been ready for long enough are ready no more."""
 
+    async def lose(self, export_ids: Iterable[str]) -> None:
+        """These are ready no more, either: their files are not here."""
+
+    async def forget(self, ready_before_ms: int) -> None:
+        """Exports that are ready no more, and were before that time, are as if they had never been."""
+
     async def with_files(self) -> set[str]:
         """The ids of all exports that are ready: a file of any other has nothing to be there for."""
 

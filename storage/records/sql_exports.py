@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Delete, Row, Update, delete, exists, func, insert, select, update
 
 from mesh.errors import Conflict
 from mesh.exports.records import Export, ExportState
@@ -17,6 +18,8 @@ from storage.records.outgoing import OUTGOING, Conditions
 
 _RESOURCE: Final = "audit_export"
 _LISTED_AT_MOST: Final = 100
+_NAMES_AT_ONCE: Final = 1_000
+"""A statement takes 32,767 parameters at most, in PostgreSQL's protocol."""
 
 
 class SqlExportRecords:
@@ -106,22 +109,38 @@ class SqlExportRecords:
 
     async def expire(self, ready_before_ms: int) -> None:
         """As ExportRecords says."""
-        over = (
-            self._exports.c.state == "ready",
-            self._exports.c.ready_at < ready_before_ms,
-            ~self._of.leaving(self._exports),
-        )
-        async with self._database.read() as connection:
-            if not await connection.scalar(select(exists().where(*over))):
-                return  # mostly: nothing is written each time it looks
-        async with self._database.write() as connection:
-            await connection.execute(update(self._exports).where(*over).values(state="expired"))
+        over = self._staying("ready", self._exports.c.ready_at < ready_before_ms)
+        await self._where_any(over, update(self._exports).where(*over).values(state="expired"))
+
+    async def lose(self, export_ids: Iterable[str]) -> None:
+        """As ExportRecords says."""
+        lost = list(export_ids)
+        for at in range(0, len(lost), _NAMES_AT_ONCE):
+            these = self._staying("ready", self._exports.c.export_id.in_(lost[at : at + _NAMES_AT_ONCE]))
+            await self._where_any(these, update(self._exports).where(*these).values(state="expired"))
+
+    async def forget(self, ready_before_ms: int) -> None:
+        """As ExportRecords says."""
+        old = self._staying("expired", self._exports.c.ready_at < ready_before_ms)
+        await self._where_any(old, delete(self._exports).where(*old))
 
     async def with_files(self) -> set[str]:
         """As ExportRecords says."""
         query = select(self._exports.c.export_id).where(self._exports.c.state == "ready")
         async with self._database.read() as connection:
             return set(await connection.scalars(query))
+
+    def _staying(self, state: ExportState, which: ColumnElement[bool]) -> Conditions:
+        """What is on its way to another region is left as it is."""
+        return self._exports.c.state == state, which, ~self._of.leaving(self._exports)
+
+    async def _where_any(self, these: Conditions, change: Update | Delete) -> None:
+        """Mostly there are none: nothing is written each time it is looked."""
+        async with self._database.read() as connection:
+            if not await connection.scalar(select(exists().where(*these))):
+                return
+        async with self._database.write() as connection:
+            await connection.execute(change)
 
     async def _count(self, change: Change, scope: str, state: ExportState) -> int:
         these = (self._of.whose(self._exports) == scope, self._exports.c.state == state)

@@ -300,6 +300,38 @@ async def test_an_order_is_pending_until_it_is_ready_and_ready_until_it_expires(
     assert await exports.one(bed.other, "exp_1") is None
 
 
+async def test_an_export_without_its_file_is_ready_no_more_and_is_forgotten_in_its_time(bed: Bed) -> None:
+    exports = bed.exports
+    for number, name in enumerate(("1", "2", "3")):
+        await exports.add(bed.export(name), most_pending=9, most_kept=9)
+        if name != "3":
+            await exports.ready(bed.export(name), rows=3, size=99, now_ms=1_000 + number)
+    await exports.lose(["exp_2", "exp_3", "exp_unknown", *(f"exp_{number}" for number in range(4, 1_500))])
+
+    async def states() -> dict[str, str]:
+        return {each.export_id: each.state for each in await exports.every(bed.scope)}
+
+    assert await states() == {"exp_1": "ready", "exp_2": "expired", "exp_3": "pending"}
+    await exports.expire(1_001)
+    await exports.forget(1_001)
+    assert await states() == {"exp_2": "expired", "exp_3": "pending"}
+    await exports.forget(1_002)
+    assert await states() == {"exp_3": "pending"}
+
+
+async def test_what_is_leaving_is_neither_lost_nor_forgotten_here(bed: Bed) -> None:
+    for name in ("1", "2"):
+        await bed.exports.add(bed.export(name), most_pending=9, most_kept=9)
+        await bed.exports.ready(bed.export(name), rows=3, size=99, now_ms=1_000)
+    await bed.exports.lose(["exp_2"])
+    async with bed.database.write() as connection:
+        await fences.fence(connection, fences.ORG, bed.scope, "us-east-1")
+    await bed.exports.lose(["exp_1"])
+    await bed.exports.forget(9_999)
+    states = {each.export_id: each.state for each in await bed.exports.every(bed.scope)}
+    assert states == {"exp_1": "ready", "exp_2": "expired"}
+
+
 async def test_a_log_has_so_many_exports_until_the_day_of_one_is_over(bed: Bed) -> None:
     async def order(name: str, export: Export | None = None) -> None:
         await bed.exports.add(export or bed.export(name), most_pending=2, most_kept=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from mesh.exports import exporter
 from mesh.exports.links import LIFETIME, Links
 from mesh.exports.records import Export
 from sankofa.org.v1 import export_pb2 as pb
+from sankofa.org.v1 import transfer_pb2
 from sankofa.org.v1.org_pb2 import OrgRole
+from sankofa.org.v1.transfer_pb2_grpc import AssignmentServiceStub
 from services.org.config import OrgConfig
 from storage.records.audit.table import ORG_COLUMNS
 from storage.records.change import org_change
@@ -189,6 +192,45 @@ async def test_an_order_outlives_a_restart_and_what_a_kill_left_is_swept(
 
 async def _cut_off(*_: object) -> None:
     """An exporter that was killed before it had made anything."""
+
+
+async def test_an_export_of_before_a_move_has_expired_where_its_log_is_then(cells: Cells) -> None:
+    owner = await signed_up(cells)
+    made = await order(cells, owner)
+    await reaches(cells, owner, made.export_id, READY)
+    request = transfer_pb2.AssignRequest(org_id=owner.org_id, region=US)
+    await AssignmentServiceStub(cells.of[EU].channel()).Assign(request, metadata=owner.metadata)
+    there = cells.of[US].records.deliveries.exports
+
+    async def expired() -> bool:
+        found = await there.one(owner.org_id, made.export_id)
+        return found is not None and found.state == "expired"
+
+    await until(expired, deadline_s=60)
+    await until(lambda: files(cells) == [], deadline_s=60)
+    assert await there.with_files() == set()
+
+
+async def test_an_export_is_listed_for_a_month_after_its_file(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await signed_up(cells)
+    made = await order(cells, owner)
+    await reaches(cells, owner, made.export_id, READY)
+    monkeypatch.setattr(exporter, "KEPT", -exporter.KEPT)
+    await reaches(cells, owner, made.export_id, EXPIRED)
+    monkeypatch.setattr(exporter, "LISTED", timedelta(0))
+
+    async def listed() -> list[str]:
+        request = pb.ListExportsRequest(org_id=owner.org_id)
+        answer = await cells.of[EU].exports().ListExports(request, metadata=owner.metadata)
+        return [each.export_id for each in answer.exports]
+
+    async def forgotten() -> bool:
+        return await listed() == []
+
+    await until(forgotten)
+    assert await reason_of(get(cells, owner, made.export_id)) == "EXPORT_NOT_FOUND"
 
 
 async def test_a_file_is_deleted_after_a_day_and_its_link_with_it(

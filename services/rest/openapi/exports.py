@@ -66,7 +66,7 @@ _SCHEMAS: Final[Json] = {
             "state": {
                 "type": "string",
                 "enum": ["pending", "ready", "expired"],
-                "description": "`expired`: the file is deleted, a day after it was ready.",
+                "description": "`expired`: the file is gone, a day after it was ready, or as its log moved.",
             },
             "created_by": TEXT,
             "created_at": MOMENT,
@@ -75,7 +75,10 @@ _SCHEMAS: Final[Json] = {
             "rows": NUMBER,
             "bytes": NUMBER,
             "ready_at": OPTIONAL_MOMENT,
-            "deleted_at": {**OPTIONAL_MOMENT, "description": "When the file is deleted, or was."},
+            "deleted_at": {
+                **OPTIONAL_MOMENT,
+                "description": "Until when the file is kept, or was at most.",
+            },
         }
     )
 }
