@@ -55,6 +55,7 @@ async def _ingest(process: Process) -> None:
     from services.ingest import build
     from services.ingest.config import IngestConfig
     from services.ingest.mirror import build_mirror
+    from services.ingest.plans import ToldPlans
     from services.ingest.projects import build as build_projects
     from services.ingest.projects.outgoing import Ways
     from services.ingest.retention import start_retention
@@ -68,6 +69,7 @@ async def _ingest(process: Process) -> None:
         out=WayOut(cell.egress, process.hint_key(), config.webhook_look_s),
         export_every_s=config.export_look_s,
     )
+    plans = ToldPlans(await cell.records.projects.plans())
     # Projects first: they restore the pins, without which the writer's store guard would refuse every row.
     process.services += await build_projects(
         node=node,
@@ -79,6 +81,7 @@ async def _ingest(process: Process) -> None:
         publisher=cell.publisher,
         signer=cell.signer,
         ways=ways,
+        plans=plans,
     )
     limits = process.settings.load(QueryConfig, "query").limits()
     log, engine = await cell.open_log(), await open_engine(process, limits)
@@ -93,6 +96,7 @@ async def _ingest(process: Process) -> None:
         records=cell.records_file,
         compressed=(cell.analytics_dir,) if cell.embedded else (),
         budgets=cell.records.budgets,
+        plans=plans,
         audit_records=cell.records.audit,
         gauges=process.gauges,
     )

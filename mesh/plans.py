@@ -25,8 +25,10 @@ SMALLEST_LEASE: Final = 1_000
 LARGEST_LEASE: Final = 10_000
 """Events that a project's region is lent at a time, while there are as many; the larger of a busy one."""
 
-FIRST_BUDGET: Final = LARGEST_LEASE
-"""What a project may count in a month before its primary region has said anything about it."""
+FIRST_BUDGET: Final = SMALLEST_LEASE
+"""What a project may count in a month before its primary region has said anything about it. Small, as it is
+reserved for every project that has not been heard.
+"""
 
 
 class OverQuota(Enum):
@@ -102,6 +104,11 @@ TERMS: Final[Mapping[Plan, Terms]] = {
         features=frozenset(Feature),
     ),
 }
+
+
+def refuses(plan: Plan) -> bool:
+    """Whether events past the month's quota are refused: only then a project needs a budget."""
+    return TERMS[plan].over_quota is OverQuota.REFUSED
 
 
 def is_plan(name: str) -> TypeGuard[Plan]:

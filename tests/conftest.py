@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -17,9 +16,6 @@ from xdist.scheduler import LoadFileScheduling
 from tests.support.nodes import make_pki
 
 _UNIT = Path(__file__).parent / "unit"
-
-# No test trusts a public authority, and to read all of them takes each HTTP client 35 ms.
-os.environ.setdefault("SSL_CERT_DIR", str(_UNIT))
 
 
 class OneMeshAtATime(LoadFileScheduling):

@@ -34,6 +34,7 @@ from services.ingest.core import Normaliser
 from services.ingest.dead_letters import DeadLetterService
 from services.ingest.erasure import ErasureService
 from services.ingest.ledger import AuditService, Counters, LedgerService
+from services.ingest.plans import ToldPlans
 from services.ingest.quota import build as build_quota
 from services.ingest.rate import Budgets, RateService
 from services.ingest.service import Appender, IngestService
@@ -62,6 +63,7 @@ async def build(
     records: Path | None = None,
     compressed: tuple[Path, ...] = (),
     budgets: BudgetRecords | None = None,
+    plans: ToldPlans | None = None,
     audit_records: AuditRecords | None = None,
     gauges: list[Gauges] | None = None,
     rate_clock: Callable[[], float] = time.monotonic,
@@ -70,7 +72,8 @@ async def build(
 
     `data_dir` is the region's folder, `records` its SQLite file if it has one, `compressed` the folders of
     the analytics store, which a sweep queries instead of reading their files. `budgets` keeps what primary
-    regions lend; None: events are counted, and none is refused for it. `audit_records` are told of erasures;
+    regions lend; None: events are counted, and none is refused for it. `plans`: what projects are on; None:
+    nobody has said. `audit_records` are told of erasures;
     None: nobody is. Adds its own to `gauges`.
     """
     admission = LogAdmission(log=log, project_share=config.project_share)
@@ -112,6 +115,7 @@ async def build(
             behind=admission,
             directory=directory,
             records=budgets,
+            plans=plans or ToldPlans({}),
             ask_every_s=config.usage_every_s,
             gauges=gauges,
         )

@@ -94,7 +94,6 @@ async def build(
     scim: ScimRecords,
     scim_groups: ScimGroupRecords,
     secrets_dir: Path | None = None,
-    passwords: Passwords | None = None,
     reached: Reached = nothing,
 ) -> list[Service]:
     """Wires the services, announces the region's own rows and starts what runs beside them.
@@ -102,7 +101,7 @@ async def build(
     `secret`: the mesh's own, of which keys are derived (mesh/keyring.py).
     """
     # Before there may be a new token key: the secret was derived from the one of before.
-    refresh_secret, passwords = await keys.refresh_secret(new_secret), passwords or Passwords()
+    refresh_secret, passwords = await keys.refresh_secret(new_secret), Passwords()
     longest = max(config.token_lifetime, config.ticket_lifetime, INTRODUCED)
     key_rows = await keys.begin(TokenKey.generate(), longest)
     tokens = TokenSigner(region=node.region, records=keys, longest=longest)

@@ -13,7 +13,8 @@ from mesh.plans import Plan
 class Reported:
     """What a project's region says: events counted in a month (202611), and how many more it would like.
 
-    `needed` wait for a budget, `ahead` will probably come.
+    `needed` wait for a budget, `ahead` will probably come. It holds itself to the total `holds`, which it has
+    done since the answer `answered`; see UsageReport in plan.proto.
     """
 
     org_id: str
@@ -22,11 +23,16 @@ class Reported:
     events: int
     needed: int = 0
     ahead: int = 0
+    answered: int = 0
+    holds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One project's part of a month. `budget` is a total, kept for it until `leased_until_ms`."""
+    """One project's part of a month. Its region may count up to the total `budget`, heard or not.
+
+    From `leased_until_ms` on some of that may be lent to others. `answers`: the number of the last answer.
+    """
 
     project_id: str
     month: int
@@ -35,10 +41,15 @@ class Usage:
     budget: int
     leased_until_ms: int
     reported_at_ms: int
+    answers: int = 0
 
-    def spoken_for(self, now_ms: int) -> int:
-        """Events counted, and those that its region may still count without asking."""
-        return max(self.events, self.budget if self.leased_until_ms > now_ms else 0)
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The other projects of an organisation in a month: those heard, and how many have not been."""
+
+    heard: Sequence[Usage]
+    unheard: int
 
 
 class Lent(NamedTuple):
@@ -47,10 +58,12 @@ class Lent(NamedTuple):
     unlimited: bool
     budget: int
     exhausted: bool
+    number: int
+    reserved: int
 
 
-Lend = Callable[[Plan, Reported, Usage | None, int], Lent]
-"""Decides: the plan, the report, what is known of the project, and what is spoken for by the others."""
+Lend = Callable[[Plan, Reported, Usage | None, Others, int], Lent]
+"""Decides: the plan, the report, what is known of the project, the others, and the time, unix ms."""
 
 
 class PlanChange(NamedTuple):

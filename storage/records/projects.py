@@ -108,6 +108,9 @@ class ProjectRecords(Protocol):
     async def plan(self, project_id: str) -> Plan | None:
         """The plan of a project's organisation, as it was told last; None: not yet."""
 
+    async def plans(self) -> dict[str, Plan]:
+        """Of every project whose plan is known, by project id."""
+
     async def retention(self) -> dict[str, Retention]:
         """Of every project whose retention is known, by project id."""
 

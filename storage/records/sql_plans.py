@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.months import month_of
-from mesh.plans import Feature, Plan, Standing
+from mesh.plans import Feature, Plan, Standing, refuses
 from storage.records.engine import Database
-from storage.records.plans import Lend, Lent, PlanChange, Reported, Usage
+from storage.records.plans import Lend, Lent, Others, PlanChange, Reported, Usage
 from storage.records.tables import fences, members, org_projects, orgs, plan_changes, sso_settings, usage
 
 
@@ -32,11 +32,13 @@ class SqlPlanRecords:
             plans = await _plans(connection, {each.org_id for each in reports})
             theirs = await _projects(connection, region, {each.project_id for each in reports})
             months = await _months(connection, set(plans), {each.month for each in reports})
+            existing = await _existing(connection, {org_id for org_id in plans if refuses(plans[org_id])})
             for each in reports:
                 if each.org_id not in plans or theirs.get(each.project_id) != each.org_id:
                     continue
                 known = months[each.org_id, each.month]
-                lent = _lent(plans[each.org_id], each, known, now_ms, lend)
+                others = _others(each, known, existing.get(each.org_id))
+                lent = lend(plans[each.org_id], each, known.get(each.project_id), others, now_ms)
                 now = _after(each, known.get(each.project_id), region, lent, now_ms, now_ms + lease_ms)
                 known[each.project_id] = changed[each.org_id, each.project_id, each.month] = now
                 answers.append((each, lent))
@@ -97,6 +99,17 @@ async def _projects(connection: AsyncConnection, region: str, project_ids: set[s
     return {row.project_id: row.org_id for row in await connection.execute(these)}
 
 
+async def _existing(connection: AsyncConnection, org_ids: set[str]) -> dict[str, set[str]]:
+    """The projects of organisations, by these. Archived ones are among them: only their regions know."""
+    exists = (org_projects.c.org_id.in_(org_ids), org_projects.c.state != "pending")
+    found: dict[str, set[str]] = {org_id: set() for org_id in org_ids}
+    if org_ids:
+        query = select(org_projects.c.org_id, org_projects.c.project_id).where(*exists)
+        for row in await connection.execute(query):
+            found[row.org_id].add(row.project_id)
+    return found
+
+
 async def _months(
     connection: AsyncConnection, org_ids: set[str], months: set[int]
 ) -> dict[tuple[str, int], dict[str, Usage]]:
@@ -108,9 +121,12 @@ async def _months(
     return found
 
 
-def _lent(plan: Plan, report: Reported, known: dict[str, Usage], now_ms: int, lend: Lend) -> Lent:
-    others = [one.spoken_for(now_ms) for name, one in known.items() if name != report.project_id]
-    return lend(plan, report, known.get(report.project_id), sum(others))
+def _others(report: Reported, known: dict[str, Usage], existing: Set[str] | None) -> Others:
+    """`existing`: what the organisation has; None where nothing is refused, and nobody looks at others."""
+    if existing is None:
+        return Others((), 0)
+    others = [one for name, one in known.items() if name != report.project_id]
+    return Others(others, len(existing - known.keys() - {report.project_id}))
 
 
 def _after(
@@ -118,7 +134,8 @@ def _after(
 ) -> Usage:
     """A total never falls, whatever order reports arrive in."""
     events = max(report.events, known.events if known else 0)
-    return Usage(report.project_id, report.month, region, events, lent.budget, until_ms, now_ms)
+    this = report.project_id, report.month, region
+    return Usage(*this, events, lent.reserved, until_ms, now_ms, lent.number)
 
 
 async def _put(connection: AsyncConnection, changed: Mapping[tuple[str, str, int], Usage]) -> None:
@@ -140,6 +157,7 @@ async def _put(connection: AsyncConnection, changed: Mapping[tuple[str, str, int
             "budget": now.budget,
             "leased_until": now.leased_until_ms,
             "reported_at": now.reported_at_ms,
+            "answers": now.answers,
         }
         for (org_id, _, _), now in changed.items()
     ]
@@ -155,4 +173,5 @@ def _usage(row: Row[Any]) -> Usage:
         row.budget,
         row.leased_until,
         row.reported_at,
+        row.answers,
     )

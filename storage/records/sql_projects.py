@@ -139,6 +139,13 @@ class SqlProjectRecords:
             told = await connection.scalar(query)
         return told if told and is_plan(told) else None
 
+    async def plans(self) -> dict[str, Plan]:
+        """As ProjectRecords says."""
+        query = select(projects.c.project_id, projects.c.plan)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).all()
+        return {row.project_id: row.plan for row in found if is_plan(row.plan)}
+
     async def retention(self) -> dict[str, Retention]:
         """As ProjectRecords says."""
         query = select(projects.c.project_id, projects.c.retention_days, projects.c.older_events_stay)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mesh.errors import Conflict
-from mesh.plans import TERMS, Plan, Standing, require_fit
+from mesh.plans import LARGEST_LEASE, TERMS, Plan, Standing, require_fit
 from sankofa.org.v1.org_pb2 import OrgRole
 from services.org.plans.leases import lend
 from storage.records.budgets import Budget
@@ -25,7 +25,9 @@ NOVEMBER = 202611
 QUOTA = TERMS["hobby"].monthly_events or 0
 
 
-async def make_org(records: Records, name: str = "1", *, projects: int = 1, region: str = AF) -> str:
+async def make_org(
+    records: Records, name: str = "1", *, projects: int = 1, region: str = AF, complete: bool = False
+) -> str:
     account = Account(f"usr_{name}", f"{name}@example.org", f"{name}@example.org", "hash", 1)
     org = OrgRecord(f"org_{name}", "Org", "hobby", 1, 1)
     await records.orgs.sign_up(account, org, f"hint_{name}")
@@ -33,6 +35,8 @@ async def make_org(records: Records, name: str = "1", *, projects: int = 1, regi
         project_id = f"proj_{name}_{number}"
         pending = OrgProject(project_id, org.org_id, "Shop", region, "pending", 1_000, 1, "usr_1")
         await records.orgs.add_pending(pending)
+        if complete:
+            await records.orgs.complete(org.org_id, project_id)
     return org.org_id
 
 
@@ -70,12 +74,13 @@ async def test_a_region_is_heard_on_its_own_projects_of_organisations_that_are_h
 
 
 async def test_many_who_ask_at_once_are_never_lent_more_than_the_quota(records: Records) -> None:
-    await make_org(records, projects=12)
-    await report(records, said(QUOTA - 5_000))
-    asked = [report(records, said(0, number=number, needed=700, ahead=1_000)) for number in range(1, 12)]
+    """Those that are heard: what has not been for a while is another test."""
+    await make_org(records, projects=12, complete=True)
+    await report(records, said(QUOTA - 25_000), *(said(0, number=number) for number in range(1, 12)))
+    asked = [report(records, said(0, number=number, needed=3_000, ahead=1_000)) for number in range(1, 12)]
     await asyncio.gather(*asked)
     rows = await records.plans.usage("org_1")
-    assert sum(row.spoken_for(1_001) for row in rows) == QUOTA
+    assert sum(max(row.events, row.budget) for row in rows) == QUOTA
     (after,) = await report(records, said(0, number=1, needed=9_000))
     assert after.exhausted
 
@@ -87,15 +92,40 @@ async def test_one_project_said_twice_in_one_call_is_one_row(records: Records) -
     assert await events(records) == [5]
 
 
-async def test_a_lease_that_ends_may_be_lent_to_others(records: Records) -> None:
-    await make_org(records, projects=2)
-    (held,) = await report(records, said(QUOTA - 3_000, ahead=2_000))
-    assert held.budget == QUOTA - 1_500
-    left = QUOTA - held.budget
-    (now,) = await report(records, said(0, number=1, needed=3_000), now_ms=60_999)
-    assert (now.budget, now.exhausted) == (left, True)
-    (later,) = await report(records, said(0, number=1, needed=3_000), now_ms=61_000)
-    assert (later.budget, later.exhausted) == (3_000, False)
+async def test_of_leases_that_have_ended_one_may_be_lent_to_others(records: Records) -> None:
+    """Three projects hold 10,000 each, 65,000 are counted, and a fifth project asks for all it can get."""
+    await make_org(records, projects=5)
+    await report(records, said(QUOTA - 35_000))
+    for number in (1, 2, 3):
+        (lent,) = await report(records, said(0, number=number, needed=LARGEST_LEASE))
+        assert lent.budget == LARGEST_LEASE
+    for events, now_ms, budget in ((0, 60_999, 5_000), (5_000, 61_000, 15_000), (15_000, 61_001, 15_000)):
+        asks = said(events, number=4, needed=LARGEST_LEASE)
+        (lent,) = await report(records, asks, now_ms=now_ms)
+        assert (lent.budget, lent.exhausted) == (budget, events != 5_000)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+async def test_what_projects_hold_that_have_not_been_heard_this_month_is_reserved(
+    records: Records, complete: bool
+) -> None:
+    """Twenty of them hold 1,000 each, 10,000 of which may be lent. One that is not there has nothing."""
+    await make_org(records, projects=21, complete=complete)
+    (lent,) = await report(records, said(QUOTA - 12_000, needed=LARGEST_LEASE))
+    assert lent.budget == QUOTA - (10_000 if complete else 2_000)
+
+
+async def test_a_region_is_believed_that_it_holds_less_once_it_has_taken_the_last_answer(
+    records: Records,
+) -> None:
+    await make_org(records)
+    for number, (answered, reserved) in enumerate([(0, 5_000), (0, 5_000), (1, 5_000), (3, 1_000)]):
+        needed = 5_000 if number == 0 else 0
+        one = Reported("org_1", "proj_1_0", NOVEMBER, 0, needed, 0, answered, holds=1_000)
+        (lent,) = await report(records, one)
+        assert (lent.number, lent.reserved) == (number + 1, reserved)
+    (row,) = await records.plans.usage("org_1")
+    assert (row.budget, row.answers) == (1_000, 4)
 
 
 async def test_a_fenced_organisation_is_passed_over_and_the_others_are_answered(records: Records) -> None:

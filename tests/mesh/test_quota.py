@@ -11,7 +11,7 @@ import pytest
 
 from mesh.clock import wall_ms
 from mesh.months import month_of
-from mesh.plans import FIRST_BUDGET, TERMS, Plan
+from mesh.plans import FIRST_BUDGET, SMALLEST_LEASE, TERMS, Plan
 from mesh.regions import GLOBAL
 from sankofa.ingest.v1.ingest_pb2 import (
     AppendItem,
@@ -28,6 +28,7 @@ from sankofa.org.v1.plan_pb2 import LeaseRequest, UsageReport
 from sankofa.org.v1.plan_pb2_grpc import UsageServiceStub
 from sankofa.residency.v1.environment_pb2 import ENVIRONMENT_LIVE, ENVIRONMENT_TEST
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.quota import meter
 from services.org.config import OrgConfig
 from storage.analytics.engine import Engine
 from storage.log import Append, Counted, Rows, Table
@@ -183,7 +184,7 @@ async def test_with_the_primary_region_away_a_small_plan_uses_what_it_was_lent_a
         pass
     assert found == "QUOTA_UNKNOWN"
     lent = shop.counted(EU)
-    assert 950 <= lent <= FIRST_BUDGET
+    assert 950 <= lent <= 1 + SMALLEST_LEASE
     await shop.cells.of[EU].restart()
     assert (shop.counted(EU), await shop.reason(EU, 50)) == (lent, "QUOTA_UNKNOWN")
     await shop.cells.of[US].start()
@@ -202,6 +203,45 @@ async def test_with_the_primary_region_away_a_small_plan_uses_what_it_was_lent_a
     counted = shop.counted(EU)
     await shop.cells.of[US].start()
     await shop.hears(eu_west_1=counted)
+
+
+async def test_a_larger_plan_counts_on_though_its_primary_region_was_never_asked(shop: Shop) -> None:
+    """The region has been told the plan with the access rows, and keeps it over a restart."""
+    cell = shop.cells.of[EU]
+    await shop.set_plan("pro")
+
+    async def told() -> bool:
+        return await cell.records.projects.plan(shop.projects[EU]) == "pro"
+
+    await until(told)
+    await shop.cells.of[US].stop()
+    await cell.restart()
+    assert await shop.reason(EU, FIRST_BUDGET + 1) == "UNSPECIFIED"
+    assert await shop.reason(EU, FIRST_BUDGET + 1) == "UNSPECIFIED"
+
+
+async def test_a_project_that_goes_quiet_gives_back_what_it_holds_and_keeps_no_more_over_a_restart(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meter, "QUIET_MS", 1_000)
+
+    async def given_back() -> bool:
+        rows = await shop.cells.of[US].records.plans.usage(shop.owner.org_id)
+        return [row.budget - row.events for row in rows] == [SMALLEST_LEASE]
+
+    async def held_more() -> bool:
+        await shop.count(EU, 2_000)
+        return any(one.events > shop.counted(EU) + SMALLEST_LEASE for one in await budgets.budgets())
+
+    budgets = shop.cells.of[EU].records.budgets
+    await until(held_more)
+    await until(given_back)
+    await shop.cells.of[US].stop()
+    (kept,) = await budgets.budgets()
+    assert kept.events == shop.counted(EU) + SMALLEST_LEASE
+    await shop.cells.of[EU].restart()
+    assert await shop.reason(EU, SMALLEST_LEASE + 1) == "QUOTA_UNKNOWN"
+    assert await shop.reason(EU, SMALLEST_LEASE) == "UNSPECIFIED"
 
 
 async def report(shop: Shop, caller: str, report: UsageReport, *, role: str = "cell") -> list[Any]:

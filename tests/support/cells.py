@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from argon2 import PasswordHasher
-
 from mesh.clock import wall_ms
 from mesh.egress import Egress, EgressConfig
 from mesh.errors import SankofaError, Unavailable
@@ -36,9 +34,9 @@ from services import directory as directory_service
 from services import ingest, org, query, region_registry
 from services.ingest import projects
 from services.ingest.config import IngestConfig
+from services.ingest.plans import ToldPlans
 from services.ingest.projects.outgoing import Ways
 from services.org.config import OrgConfig
-from services.org.passwords import Passwords
 from services.org.transfer.words import nothing
 from services.query.config import QueryConfig
 from services.region_registry.config import CatalogueRegion, RegistryConfig
@@ -58,8 +56,6 @@ DEADLINE_S = 15.0
 SECRET = b"k" * 32
 HINTS = LoginHints(SECRET)
 PASSWORD = "correct horse"
-PASSWORDS = Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-"""A hash takes 0.2 s of CPU with the library's parameters, which the meshes of tests/e2e have."""
 
 
 async def until(
@@ -92,7 +88,7 @@ class RunningRegistry:
             store_url=url,
             catalogue=self.catalogue,
             default_region=self.catalogue[0].id,
-            poll_ms=200,
+            poll_ms=20,
             **self.limits,
         )
         node = make_node(self.pki, region=GLOBAL, role="registry").node
@@ -187,8 +183,13 @@ class RunningCell:
             export_every_s=self.config.export_look_s,
         )
         services = [directory_service.build(directory=self.directory)]
+        plans = ToldPlans(await self.records.projects.plans())
         services += await projects.build(
-            records=self.records.projects, api_tokens=self.records.api_tokens, ways=ways, **shared
+            records=self.records.projects,
+            api_tokens=self.records.api_tokens,
+            ways=ways,
+            plans=plans,
+            **shared,
         )
         services += await org.build(
             config=self.config,
@@ -211,7 +212,6 @@ class RunningCell:
             keys=self.records.keys,
             second_factors=self.records.second_factors,
             hints=HINTS,
-            passwords=PASSWORDS,
             reached=self.reached,
             **shared,
         )
@@ -224,6 +224,7 @@ class RunningCell:
                 "engine": self.engine,
                 "data_dir": self.folder,
                 "budgets": self.records.budgets,
+                "plans": plans,
                 "audit_records": self.records.audit,
             }
             services += await ingest.build(config=config, **stores, **wiring)

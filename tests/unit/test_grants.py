@@ -9,6 +9,7 @@ import pytest
 from mesh.context import act_as
 from mesh.directory import OrgFact, ProjectFact
 from sankofa.org.v1.org_pb2 import RetentionRow
+from services.ingest.plans import ToldPlans
 from services.ingest.projects.facts import ProjectFacts
 from services.ingest.projects.grants import Grants
 from storage.records.audit.reading import Log
@@ -43,7 +44,7 @@ def directory() -> OwnDirectory:
 @pytest.fixture
 def grants(records: Records, directory: OwnDirectory) -> Grants:
     facts = ProjectFacts(records=records.projects, directory=directory)
-    return Grants(records=records.projects, directory=directory, facts=facts)
+    return Grants(records=records.projects, directory=directory, facts=facts, plans=ToldPlans({}))
 
 
 def row(days: int, project_id: str = "proj_1", org_id: str = "org_1") -> RetentionRow:

@@ -18,6 +18,7 @@ from sankofa.ingest.v1.access_pb2_grpc import add_AccessReceiptServiceServicer_t
 from sankofa.ingest.v1.api_token_pb2_grpc import add_ApiTokenServiceServicer_to_server
 from sankofa.ingest.v1.project_audit_pb2_grpc import add_ProjectAuditServiceServicer_to_server
 from sankofa.ingest.v1.project_pb2_grpc import add_ProjectServiceServicer_to_server
+from services.ingest.plans import ToldPlans
 from services.ingest.projects.access_feed import AccessFeed, AccessWriter
 from services.ingest.projects.api_token_service import ApiTokenServicer
 from services.ingest.projects.api_tokens import ApiTokens, TokenWriter
@@ -48,8 +49,12 @@ async def build(
     publisher: OutboxPublisher,
     signer: RowSigner,
     ways: Ways,
+    plans: ToldPlans,
 ) -> list[Service]:
-    """Wires the service, restores the directory's own rows from the records and starts the access feeds."""
+    """Wires the service, restores the directory's own rows from the records and starts the access feeds.
+
+    `plans` is told what these say.
+    """
     facts = ProjectFacts(records=records, directory=directory)
     tokens = ApiTokens(records=api_tokens, directory=directory)
     projects = Projects(
@@ -63,7 +68,7 @@ async def build(
     )
     await projects.restore()
     await tokens.restore()
-    grants = Grants(records=records, directory=directory, facts=facts)
+    grants = Grants(records=records, directory=directory, facts=facts, plans=plans)
     receipts = Receipts()
     feed = AccessFeed(node=node, directory=directory, grants=grants, receipts=receipts, region=node.region)
     background(feed.run(), name="access feeds", stack=stack)

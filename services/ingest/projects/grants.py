@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from mesh.directory import Directory
 from mesh.plans import is_plan
 from sankofa.org.v1.org_pb2 import RetentionRow
+from services.ingest.plans import ToldPlans
 from services.ingest.projects.facts import ProjectFacts
 from storage.records.projects import Granted, ProjectRecords
 
@@ -19,10 +20,13 @@ MOST_DAYS = 65_535
 class Grants:
     """Records first, then the directory, from which the next event has its days."""
 
-    def __init__(self, *, records: ProjectRecords, directory: Directory, facts: ProjectFacts) -> None:
+    def __init__(
+        self, *, records: ProjectRecords, directory: Directory, facts: ProjectFacts, plans: ToldPlans
+    ) -> None:
         self._records = records
         self._directory = directory
         self._facts = facts
+        self._plans = plans
         self._granted: dict[str, Granted] = {}
 
     async def take(self, primary_region: str, rows: Iterable[RetentionRow]) -> list[RetentionRow]:
@@ -56,4 +60,5 @@ class Grants:
         if granted:
             await self._records.set_granted(granted)
             self._granted |= granted
+            self._plans.take({name: told.plan for name, told in granted.items() if told.plan is not None})
         return undecided

@@ -14,6 +14,7 @@ from mesh.admin import Gauges
 from mesh.directory import Directory
 from mesh.node import Node
 from mesh.tasks import background
+from services.ingest.plans import ToldPlans
 from services.ingest.quota.admission import QuotaAdmission
 from services.ingest.quota.asking import Asker
 from services.ingest.quota.meters import Meters
@@ -30,11 +31,14 @@ async def build(
     behind: Appender,
     directory: Directory,
     records: BudgetRecords,
+    plans: ToldPlans,
     ask_every_s: float,
     gauges: list[Gauges] | None = None,
 ) -> QuotaAdmission:
     """What stands before `behind`, and asks for budgets until `stack` closes."""
-    meters = Meters(totals=lambda: log.usage, known=await records.budgets())
+    known = await records.budgets()
+    meters = Meters(totals=lambda: log.usage, known=known, plans=plans.known)
+    plans.follow(meters.plans_told)
     asker = Asker(node=node, directory=directory, meters=meters, records=records, every_s=ask_every_s)
     background(asker.run(), name="event budgets", stack=stack)
     if gauges is not None:

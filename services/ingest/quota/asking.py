@@ -1,7 +1,8 @@
 """Tells the primary regions what was counted, and asks them for budgets.
 
 Each primary region has its own exchange: one that is away holds up no other. What it has not heard is said
-again; totals are totals, so nothing is counted twice.
+again; totals are totals, so nothing is counted twice. What a project gives back is on disk before it is told:
+the other way round, a restart would count up to what has been lent to others.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from mesh.client import GuardedChannel
 from mesh.directory import Directory, RegionFact
 from mesh.errors import SankofaError
 from mesh.node import Node
-from sankofa.org.v1.plan_pb2 import LeaseRequest, LeaseResponse, UsageReport
+from sankofa.org.v1.plan_pb2 import LeaseRequest, LeaseResponse, UsageLease, UsageReport
 from sankofa.org.v1.plan_pb2_grpc import UsageServiceStub
-from services.ingest.quota.meters import Ask, Meters
+from services.ingest.quota.meter import Ask, Lease
+from services.ingest.quota.meters import Meters
 from storage.records.budgets import BudgetRecords
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ LEAST_PAUSE_S: Final = 0.1
 """Between two exchanges with one region, however much is wanted; after one that failed, `every_s`."""
 
 REPORTS_A_CALL: Final = 1000
+BUDGETS_A_WRITE: Final = 1000
 
 
 class Asker:
@@ -44,12 +47,15 @@ class Asker:
         self._exchanges: dict[str, asyncio.Task[None]] = {}
         self._channels: dict[RegionFact, GuardedChannel] = {}
         self._away = set[str]()
+        self._saving = asyncio.Lock()
 
     async def run(self) -> None:
         """Runs until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
+                    self._meters.give_back()
+                    await self._save()
                     for primary, asks in self._due().items():
                         if primary.id not in self._exchanges:
                             work = self._exchange(primary, asks)
@@ -95,18 +101,27 @@ class Asker:
         stub = UsageServiceStub(self._channel(primary))
         response: LeaseResponse = await stub.Lease(request, timeout=CALL_TIMEOUT_S)
         sent = {(ask.project_id, ask.month): ask for ask, _ in asks}
-        news = []
         for lease in response.leases:
             ask = sent.get((lease.project_id, lease.month))
             if ask is not None:
-                changed = self._meters.answered(
-                    ask, budget=lease.budget, unlimited=lease.unlimited, exhausted=lease.exhausted
-                )
-                news += [changed] if changed else []
-        if news:
-            await self._records.put_budgets(news)
+                self._meters.answered(ask, _lease(lease))
+        await self._save()
+
+    async def _save(self) -> None:
+        """One write at a time, of what holds then: an older one can't end after a newer one."""
+        async with self._saving:
+            try:
+                while budgets := self._meters.unsaved(BUDGETS_A_WRITE):
+                    await self._records.put_budgets(budgets)
+                    self._meters.saved(budgets)
+            except SankofaError as error:
+                _log.warning("budgets are kept later (%s): nothing is given back meanwhile", error)
 
     def _channel(self, primary: RegionFact) -> GuardedChannel:
         if primary not in self._channels:
             self._channels[primary] = self._node.channel(primary.id, primary.org_at)
         return self._channels[primary]
+
+
+def _lease(lease: UsageLease) -> Lease:
+    return Lease(lease.budget, lease.unlimited, lease.exhausted, lease.number, lease.reserved)

@@ -48,4 +48,13 @@ class UsageServicer(UsageServiceServicer):
 
 
 def _reported(report: UsageReport) -> Reported:
-    return Reported(report.org_id, report.project_id, report.month, report.total, report.needed, report.ahead)
+    return Reported(
+        report.org_id,
+        report.project_id,
+        report.month,
+        report.total,
+        report.needed,
+        report.ahead,
+        report.answered,
+        report.holds,
+    )

@@ -17,10 +17,12 @@ usage = Table(
     Column("budget", BigInteger, nullable=False),
     Column("leased_until", BigInteger, nullable=False),
     Column("reported_at", BigInteger, nullable=False),
+    Column("answers", BigInteger, nullable=False, server_default="0"),
 )
 """Live events of an organisation's projects, as their regions report them, and what these may count.
 
-`budget` is a total, kept for the project until `leased_until`. Rows stay: they are the history of the bill.
+`budget` is a total; from `leased_until` on some of it may be lent to others. `answers` is the number of the
+last answer about it. Rows stay: they are the history of the bill.
 """
 
 plan_changes = Table(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sankofa.residency.v1 import options_pb2 as sankofa_dot_residency_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sankofa/org/v1/plan.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"^\n\x0cLeaseRequest\x12 \n\x0eprimary_region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12,\n\x07reports\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.UsageReport\"z\n\x0bUsageReport\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05month\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x0e\n\x06needed\x18\x05 \x01(\x04\x12\r\n\x05\x61head\x18\x06 \x01(\x04\";\n\rLeaseResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x1a.sankofa.org.v1.UsageLease\"}\n\nUsageLease\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05month\x18\x02 \x01(\r\x12\x11\n\tunlimited\x18\x03 \x01(\x08\x12\x0e\n\x06\x62udget\x18\x04 \x01(\x04\x12\x10\n\x08lease_ms\x18\x05 \x01(\r\x12\x11\n\texhausted\x18\x06 \x01(\x08\"-\n\x11GetBillingRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\"X\n\x12GetBillingResponse\x12\x12\n\x04plan\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12.\n\x07periods\x18\x02 \x03(\x0b\x32\x1d.sankofa.org.v1.BillingPeriod\"\x92\x01\n\rBillingPeriod\x12\r\n\x05month\x18\x01 \x01(\r\x12\x12\n\x04plan\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05quota\x18\x03 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\x12\x0f\n\x07overage\x18\x05 \x01(\x04\x12.\n\x08projects\x18\x06 \x03(\x0b\x32\x1c.sankofa.org.v1.ProjectUsage\"k\n\x0cProjectUsage\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x12\x1b\n\x13reported_at_unix_ms\x18\x04 \x01(\x03\"A\n\x11\x43hangePlanRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12\x12\n\x04plan\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"(\n\x12\x43hangePlanResponse\x12\x12\n\x04plan\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x32Z\n\x0cUsageService\x12J\n\x05Lease\x12\x1c.sankofa.org.v1.LeaseRequest\x1a\x1d.sankofa.org.v1.LeaseResponse\"\x04\xa8\xbb\x18\x03\x32\xc3\x01\n\x0bPlanService\x12Y\n\nGetBilling\x12!.sankofa.org.v1.GetBillingRequest\x1a\".sankofa.org.v1.GetBillingResponse\"\x04\xa8\xbb\x18\x02\x12Y\n\nChangePlan\x12!.sankofa.org.v1.ChangePlanRequest\x1a\".sankofa.org.v1.ChangePlanResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sankofa/org/v1/plan.proto\x12\x0esankofa.org.v1\x1a\"sankofa/residency/v1/options.proto\"^\n\x0cLeaseRequest\x12 \n\x0eprimary_region\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x04\x12,\n\x07reports\x18\x02 \x03(\x0b\x32\x1b.sankofa.org.v1.UsageReport\"\x9b\x01\n\x0bUsageReport\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06org_id\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05month\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x0e\n\x06needed\x18\x05 \x01(\x04\x12\r\n\x05\x61head\x18\x06 \x01(\x04\x12\x10\n\x08\x61nswered\x18\x07 \x01(\x04\x12\r\n\x05holds\x18\x08 \x01(\x04\";\n\rLeaseResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x1a.sankofa.org.v1.UsageLease\"\x9f\x01\n\nUsageLease\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05month\x18\x02 \x01(\r\x12\x11\n\tunlimited\x18\x03 \x01(\x08\x12\x0e\n\x06\x62udget\x18\x04 \x01(\x04\x12\x10\n\x08lease_ms\x18\x05 \x01(\r\x12\x11\n\texhausted\x18\x06 \x01(\x08\x12\x0e\n\x06number\x18\x07 \x01(\x04\x12\x10\n\x08reserved\x18\x08 \x01(\x04\"-\n\x11GetBillingRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\"X\n\x12GetBillingResponse\x12\x12\n\x04plan\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12.\n\x07periods\x18\x02 \x03(\x0b\x32\x1d.sankofa.org.v1.BillingPeriod\"\x92\x01\n\rBillingPeriod\x12\r\n\x05month\x18\x01 \x01(\r\x12\x12\n\x04plan\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\r\n\x05quota\x18\x03 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\x12\x0f\n\x07overage\x18\x05 \x01(\x04\x12.\n\x08projects\x18\x06 \x03(\x0b\x32\x1c.sankofa.org.v1.ProjectUsage\"k\n\x0cProjectUsage\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x14\n\x06region\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x12\x1b\n\x13reported_at_unix_ms\x18\x04 \x01(\x03\"A\n\x11\x43hangePlanRequest\x12\x18\n\x06org_id\x18\x01 \x01(\tB\x08\xb0\xbb\x18\x01\xb8\xbb\x18\x02\x12\x12\n\x04plan\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01\"(\n\x12\x43hangePlanResponse\x12\x12\n\x04plan\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01\x32Z\n\x0cUsageService\x12J\n\x05Lease\x12\x1c.sankofa.org.v1.LeaseRequest\x1a\x1d.sankofa.org.v1.LeaseResponse\"\x04\xa8\xbb\x18\x03\x32\xc3\x01\n\x0bPlanService\x12Y\n\nGetBilling\x12!.sankofa.org.v1.GetBillingRequest\x1a\".sankofa.org.v1.GetBillingResponse\"\x04\xa8\xbb\x18\x02\x12Y\n\nChangePlan\x12!.sankofa.org.v1.ChangePlanRequest\x1a\".sankofa.org.v1.ChangePlanResponse\"\x04\xa8\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,26 +64,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANSERVICE'].methods_by_name['ChangePlan']._serialized_options = b'\250\273\030\002'
   _globals['_LEASEREQUEST']._serialized_start=81
   _globals['_LEASEREQUEST']._serialized_end=175
-  _globals['_USAGEREPORT']._serialized_start=177
-  _globals['_USAGEREPORT']._serialized_end=299
-  _globals['_LEASERESPONSE']._serialized_start=301
-  _globals['_LEASERESPONSE']._serialized_end=360
-  _globals['_USAGELEASE']._serialized_start=362
-  _globals['_USAGELEASE']._serialized_end=487
-  _globals['_GETBILLINGREQUEST']._serialized_start=489
-  _globals['_GETBILLINGREQUEST']._serialized_end=534
-  _globals['_GETBILLINGRESPONSE']._serialized_start=536
-  _globals['_GETBILLINGRESPONSE']._serialized_end=624
-  _globals['_BILLINGPERIOD']._serialized_start=627
-  _globals['_BILLINGPERIOD']._serialized_end=773
-  _globals['_PROJECTUSAGE']._serialized_start=775
-  _globals['_PROJECTUSAGE']._serialized_end=882
-  _globals['_CHANGEPLANREQUEST']._serialized_start=884
-  _globals['_CHANGEPLANREQUEST']._serialized_end=949
-  _globals['_CHANGEPLANRESPONSE']._serialized_start=951
-  _globals['_CHANGEPLANRESPONSE']._serialized_end=991
-  _globals['_USAGESERVICE']._serialized_start=993
-  _globals['_USAGESERVICE']._serialized_end=1083
-  _globals['_PLANSERVICE']._serialized_start=1086
-  _globals['_PLANSERVICE']._serialized_end=1281
+  _globals['_USAGEREPORT']._serialized_start=178
+  _globals['_USAGEREPORT']._serialized_end=333
+  _globals['_LEASERESPONSE']._serialized_start=335
+  _globals['_LEASERESPONSE']._serialized_end=394
+  _globals['_USAGELEASE']._serialized_start=397
+  _globals['_USAGELEASE']._serialized_end=556
+  _globals['_GETBILLINGREQUEST']._serialized_start=558
+  _globals['_GETBILLINGREQUEST']._serialized_end=603
+  _globals['_GETBILLINGRESPONSE']._serialized_start=605
+  _globals['_GETBILLINGRESPONSE']._serialized_end=693
+  _globals['_BILLINGPERIOD']._serialized_start=696
+  _globals['_BILLINGPERIOD']._serialized_end=842
+  _globals['_PROJECTUSAGE']._serialized_start=844
+  _globals['_PROJECTUSAGE']._serialized_end=951
+  _globals['_CHANGEPLANREQUEST']._serialized_start=953
+  _globals['_CHANGEPLANREQUEST']._serialized_end=1018
+  _globals['_CHANGEPLANRESPONSE']._serialized_start=1020
+  _globals['_CHANGEPLANRESPONSE']._serialized_end=1060
+  _globals['_USAGESERVICE']._serialized_start=1062
+  _globals['_USAGESERVICE']._serialized_end=1152
+  _globals['_PLANSERVICE']._serialized_start=1155
+  _globals['_PLANSERVICE']._serialized_end=1350
 # @@protoc_insertion_point(module_scope)

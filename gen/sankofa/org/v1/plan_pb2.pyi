@@ -16,20 +16,24 @@ class LeaseRequest(_message.Message):
     def __init__(self, primary_region: _Optional[str] = ..., reports: _Optional[_Iterable[_Union[UsageReport, _Mapping]]] = ...) -> None: ...
 
 class UsageReport(_message.Message):
-    __slots__ = ("project_id", "org_id", "month", "total", "needed", "ahead")
+    __slots__ = ("project_id", "org_id", "month", "total", "needed", "ahead", "answered", "holds")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ORG_ID_FIELD_NUMBER: _ClassVar[int]
     MONTH_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     NEEDED_FIELD_NUMBER: _ClassVar[int]
     AHEAD_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     org_id: str
     month: int
     total: int
     needed: int
     ahead: int
-    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., month: _Optional[int] = ..., total: _Optional[int] = ..., needed: _Optional[int] = ..., ahead: _Optional[int] = ...) -> None: ...
+    answered: int
+    holds: int
+    def __init__(self, project_id: _Optional[str] = ..., org_id: _Optional[str] = ..., month: _Optional[int] = ..., total: _Optional[int] = ..., needed: _Optional[int] = ..., ahead: _Optional[int] = ..., answered: _Optional[int] = ..., holds: _Optional[int] = ...) -> None: ...
 
 class LeaseResponse(_message.Message):
     __slots__ = ("leases",)
@@ -38,20 +42,24 @@ class LeaseResponse(_message.Message):
     def __init__(self, leases: _Optional[_Iterable[_Union[UsageLease, _Mapping]]] = ...) -> None: ...
 
 class UsageLease(_message.Message):
-    __slots__ = ("project_id", "month", "unlimited", "budget", "lease_ms", "exhausted")
+    __slots__ = ("project_id", "month", "unlimited", "budget", "lease_ms", "exhausted", "number", "reserved")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     MONTH_FIELD_NUMBER: _ClassVar[int]
     UNLIMITED_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     month: int
     unlimited: bool
     budget: int
     lease_ms: int
     exhausted: bool
-    def __init__(self, project_id: _Optional[str] = ..., month: _Optional[int] = ..., unlimited: _Optional[bool] = ..., budget: _Optional[int] = ..., lease_ms: _Optional[int] = ..., exhausted: _Optional[bool] = ...) -> None: ...
+    number: int
+    reserved: int
+    def __init__(self, project_id: _Optional[str] = ..., month: _Optional[int] = ..., unlimited: _Optional[bool] = ..., budget: _Optional[int] = ..., lease_ms: _Optional[int] = ..., exhausted: _Optional[bool] = ..., number: _Optional[int] = ..., reserved: _Optional[int] = ...) -> None: ...
 
 class GetBillingRequest(_message.Message):
     __slots__ = ("org_id",)
