@@ -17,7 +17,7 @@ class ToldPlans:
         self._followers: list[Follower] = []
 
     def take(self, news: Mapping[str, Plan]) -> None:
-        """What has been told, and is in the records."""
+        """What has been told: in the records already, or about to be."""
         self.known |= news
         for follower in self._followers:
             follower(news)

@@ -223,6 +223,7 @@ class Orgs:
             "home_region": member.home_region,
             "epoch": epoch,
             "retention_days": TERMS[member.org.plan].retention_days,
+            "plan": member.org.plan,
         }
         ticket = await self._tokens.sign(claims, audience=PROVISION, lifetime=self._ticket_lifetime)
         return Permit(project.project_id, ticket)

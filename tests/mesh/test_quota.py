@@ -220,6 +220,12 @@ async def test_a_larger_plan_counts_on_though_its_primary_region_was_never_asked
     assert await shop.reason(EU, FIRST_BUDGET + 1) == "UNSPECIFIED"
 
 
+async def test_a_new_project_of_a_larger_plan_takes_what_comes_from_its_first_event_on(shop: Shop) -> None:
+    await shop.set_plan("growth")
+    shop.projects[EU] = (await shop.cells.create(shop.owner, EU)).project.project_id
+    assert await shop.reason(EU, 3 * FIRST_BUDGET) == "UNSPECIFIED"
+
+
 async def test_a_project_that_goes_quiet_gives_back_what_it_holds_and_keeps_no_more_over_a_restart(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ async def build(
         tokens=tokens,
         publisher=publisher,
         signer=signer,
+        plans=plans,
     )
     await projects.restore()
     await tokens.restore()

@@ -21,6 +21,7 @@ from mesh.signing import RowSigner
 from sankofa.registry.v1.registry_pb2 import Row, SignedRow
 from sankofa.residency.v1.environment_pb2 import Environment
 from sankofa.residency.v1.error_pb2 import ErrorReason
+from services.ingest.plans import ToldPlans
 from services.ingest.projects.api_tokens import ApiTokens
 from services.ingest.projects.facts import FactWriter, ProjectFacts
 from services.ingest.projects.tickets import read_ticket
@@ -84,6 +85,7 @@ class Projects:
         tokens: ApiTokens,
         publisher: OutboxPublisher,
         signer: RowSigner,
+        plans: ToldPlans,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._region = region
@@ -93,6 +95,7 @@ class Projects:
         self._tokens = tokens
         self._publisher = publisher
         self._signer = signer
+        self._plans = plans
         self._clock_ms = clock_ms
 
     async def restore(self) -> None:
@@ -127,6 +130,9 @@ class Projects:
         test = self._mint(project.project_id, Environment.ENVIRONMENT_TEST)
         stored = await self._records.provision(project, [live.record, test.record])
         await self._facts.refresh(project.project_id)
+        if ticket.plan and project.project_id not in self._plans.known:
+            # Its first events may come before the access feed has told it, and keeps it for a restart.
+            self._plans.take({project.project_id: ticket.plan})
         await self._directory.put_access(ticket.primary_region, [creator])
         await self._put_rows(self._rows(stored))
         await self._publish()

@@ -12,6 +12,7 @@ import msgspec
 from mesh.clock import wall_ms
 from mesh.directory import AccessFact, Directory, OrgFact
 from mesh.errors import Forbidden, Unauthenticated, Unavailable
+from mesh.plans import Plan, is_plan
 from mesh.tokens import PROVISION, verify
 from sankofa.org.v1.org_pb2 import ProjectRole
 from sankofa.residency.v1.error_pb2 import ErrorReason
@@ -31,7 +32,8 @@ class _Claims(msgspec.Struct, frozen=True):
     home_region: str
     epoch: int
     retention_days: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
-    """0: the primary region runs a version that does not say it here. Its access feed will."""
+    plan: str = ""
+    """Of both, what an older primary region does not say here its access feed will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Ticket:
     name: str
     creator: AccessFact
     retention_days: int
+    plan: Plan | None
 
 
 async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: float = WAIT_S) -> Ticket:
@@ -61,7 +64,8 @@ async def read_ticket(token: str, *, directory: Directory, region: str, wait_s: 
     # The number is the issuer's. Whatever the primary of now has said of this role already is newer.
     epoch = said.epoch if said.iss == org.primary_region else 0
     creator = AccessFact(said.sub, said.project_id, said.org_id, role, said.home_region, epoch)
-    return Ticket(org.primary_region, said.name, creator, said.retention_days)
+    plan = said.plan if is_plan(said.plan) else None
+    return Ticket(org.primary_region, said.name, creator, said.retention_days, plan)
 
 
 def _invalid() -> Forbidden:
