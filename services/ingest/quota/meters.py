@@ -46,7 +46,7 @@ class Meters:
             (self.unlimited.add if one.unlimited else self.unlimited.discard)(one.project_id)
             meter = self._meters[one.project_id] = Meter(one.month, one.events, unlimited=one.unlimited)
             meter.asked_total = self._total(one.month, one.project_id)
-        self._holding = set(self._meters)
+        self._holding = set[str]()
         self._unsaved = set[str]()
         self._told: dict[tuple[str, int], int] = {}
         self._refused = dict.fromkeys(("exceeded", "unknown"), 0)
@@ -61,7 +61,8 @@ class Meters:
             self.wanted.set()
         elif counted.month < meter.month:
             return self._unknown()  # it came as its month ended: sent again, it is of the next one
-        left = meter.budget - self._used(counted.project_id, meter) - counted.events
+        used = self._total(counted.month, counted.project_id) + meter.pending
+        left = meter.budget - used - counted.events
         if left >= 0:
             if left < meter.low:
                 self.wanted.set()
@@ -109,7 +110,7 @@ class Meters:
         if ask.month < meter.month or not meter.take(lease, ask):
             return
         (self.unlimited.add if lease.unlimited else self.unlimited.discard)(ask.project_id)
-        if not lease.unlimited:
+        if lease.number and not lease.unlimited:
             self._holding.add(ask.project_id)
         if meter.unlimited != before or not (meter.unlimited or meter.budget == meter.kept):
             self._unsaved.add(ask.project_id)
